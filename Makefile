@@ -1,0 +1,91 @@
+# Every command a person types. `make` alone lists them.
+
+PYTHON ?= python3
+PORT ?= 3000
+DATA ?= ../shared/data
+
+BIN := .venv/bin
+SAM_BIN := .venv-sam/bin
+PIP_INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
+# The layer and each function are import roots of their own, as they are on Lambda.
+RUN := PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help up retrain data test check format openapi baseline lock clean bench-accuracy bench-retrain
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+# --- run ---------------------------------------------------------------------------------------------------------
+
+up: .venv/local ## run the whole service on this machine: make up PORT=3000
+	@exec $(RUN) -m infra.local.up --port $(PORT)
+
+retrain: .venv/local ## learn from the corrections in the running `make up`
+	@$(RUN) -m infra.local.retrain
+
+data: .venv/data ## import base data: make data NAME=sst2, or make data NAME=mine FROM=rows.csv
+	@$(RUN) -m infra.local.data $(NAME) $(if $(FROM),--path $(FROM))
+
+# --- check -------------------------------------------------------------------------------------------------------
+
+test: .venv/dev ## run the tests
+	$(RUN) -m pytest
+
+check: .venv/dev .venv-sam/sam ## lint, types, import rules, and the template in three forms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(RUN) -m pytest tests/unit/test_architecture.py
+	$(SAM_BIN)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 $(SAM_BIN)/sam validate --lint --region eu-central-1
+	$(SAM_BIN)/python infra/expand_template.py
+
+format: .venv/dev ## format the code and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# --- measure -----------------------------------------------------------------------------------------------------
+
+bench-accuracy: .venv/dev ## accuracy and calibration beside other methods: make bench-accuracy DATA=folder
+	$(RUN) -m tests.benchmarks.accuracy $(DATA)
+
+bench-retrain: .venv/dev ## seconds and memory of a retrain on SST-2: make bench-retrain DATA=folder
+	$(RUN) -m tests.benchmarks.retrain $(DATA)
+
+# --- make what is committed --------------------------------------------------------------------------------------
+
+openapi: .venv/local ## write openapi.json and docs.html from the code
+	$(RUN) -m infra.contract
+
+baseline: .venv/local ## train the bundled baseline: make baseline DATA=folder
+	$(RUN) -m infra.baseline $(DATA)
+
+lock: .venv/uv ## resolve the requirements anew
+	PATH=$(BIN):$$PATH requirements/lock.sh
+
+clean: ## remove what the commands above made, but not the local bucket
+	rm -rf .venv .venv-sam .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --- environments ------------------------------------------------------------------------------------------------
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.13 …")'
+	$(PYTHON) -m venv .venv
+
+# One virtual environment; each set holds the one before it, so that `make up` waits for no tool it does not use.
+.venv/local .venv/data .venv/dev: .venv/%: requirements/%.txt | .venv/bin/python
+	@echo "Installing requirements/$*.txt into .venv …"
+	@$(BIN)/pip $(PIP_INSTALL) $<
+	@touch $@
+
+.venv/uv: | .venv/bin/python
+	@$(BIN)/pip install --quiet uv==0.13.9
+	@touch $@
+
+# aws-sam-cli pins so many libraries that it needs an environment of its own.
+.venv-sam/sam: requirements/sam.txt
+	@echo "Installing requirements/sam.txt into .venv-sam …"
+	@test -d .venv-sam || $(PYTHON) -m venv .venv-sam
+	@.venv-sam/bin/pip $(PIP_INSTALL) $<
+	@touch $@

@@ -1,0 +1,1 @@
+"""The feedback function: takes corrections, stores each once, and gives receipts."""

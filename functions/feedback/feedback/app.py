@@ -1,0 +1,11 @@
+"""The Lambda entry point of the feedback function."""
+
+from mangum import Mangum
+from sentiloop.s3 import S3Store
+from sentiloop.settings import Settings
+
+from feedback.routes import create_feedback_app
+
+settings = Settings.from_env()
+app = create_feedback_app(settings, S3Store(settings.bucket))
+handler = Mangum(app, lifespan="off")

@@ -1,0 +1,116 @@
+"""The contract of the predict routes, as OpenAPI shows it."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+from sentiloop.http import StrictModel
+
+
+class PredictRequest(StrictModel):
+    """A text to score."""
+
+    text: str = Field(description="1 to 10,000 characters.", examples=["The staff were lovely."])
+
+
+class BatchRequest(StrictModel):
+    """Texts to score in one request."""
+
+    texts: list[Any] = Field(
+        description="1 to 100 texts.",
+        examples=[["I love it.", "It broke twice."]],
+        json_schema_extra={"items": {"type": "string"}},
+    )
+
+
+class TermContribution(BaseModel):
+    """What one term of the text added to the logit of each label."""
+
+    term: str
+    kind: str = Field(description="`word`, `pair` of neighbours, or `bias`, which every text gets.")
+    contributions: dict[str, float]
+
+
+class Explanation(BaseModel):
+    """The exact sum behind the answer: contributions to a label add up to its logit; softmax makes probabilities."""
+
+    terms: list[TermContribution] = Field(description="Largest effect first.")
+    logits: dict[str, float]
+
+
+class Prediction(BaseModel):
+    """The answer to one text."""
+
+    label: str
+    confidence: float = Field(description="The calibrated probability of `label`.")
+    probabilities: dict[str, float]
+    model_version: str
+    prediction_id: str = Field(description="Name it in a correction.")
+    explanation: Explanation | None = None
+
+
+class ItemError(BaseModel):
+    """Why one text of a batch has no answer."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class FailedItem(BaseModel):
+    """Stands in the place of an answer."""
+
+    error: ItemError
+
+
+class BatchResponse(BaseModel):
+    """The answers, in the order of the texts."""
+
+    results: list[Prediction | FailedItem]
+    model_version: str
+    processing_time_ms: float
+
+
+class ModelInfo(BaseModel):
+    """The model that answers at this moment."""
+
+    version: str
+    kind: str
+    labels: list[str]
+    since: str | None = Field(description="When it became the champion; null for the bundled baseline.")
+    generation: int | None
+    reason: str | None
+    created_at: str | None
+    low_confidence: dict[str, Any] = Field(description="The threshold in force and the share of errors it catches.")
+    metrics: dict[str, Any]
+    data: dict[str, Any] = Field(description="What it was trained on: snapshot, base data sets and corrections.")
+    parents: list[str]
+
+
+class VersionFigures(BaseModel):
+    """Predictions of one version."""
+
+    predictions: int
+    mean_confidence: float | None
+    low_confidence: int
+    labels: dict[str, int]
+    accuracy: float | None = Field(description="On the held-out rows it was judged on; null where not known.")
+
+
+class Metrics(BaseModel):
+    """Figures of this instance of the function since it started, and of the feedback the champion learned from."""
+
+    scope: str
+    since: str
+    predictions: int
+    mean_confidence: float | None
+    errors: int
+    versions: dict[str, VersionFigures]
+    feedback: dict[str, Any]
+
+
+class Health(BaseModel):
+    """`ok`, or `degraded` while the bundled baseline or an outdated model answers; `problem` says why."""
+
+    status: str
+    model_version: str
+    problem: str | None

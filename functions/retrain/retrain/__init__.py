@@ -1,0 +1,1 @@
+"""The retrain function: snapshot, train, judge, promote. Never reachable by HTTP."""

@@ -1,0 +1,84 @@
+"""What a run leaves behind besides a model: its record, the quarantine, and what the receipts say."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from sentiloop.errors import PreconditionFailedError
+from sentiloop.receipts import outcome_body, outcome_key
+from sentiloop.records import now, timestamp, to_json
+from sentiloop.storage import ObjectStore
+
+from retrain.collect import Collected, Quarantined
+from retrain.snapshot import Snapshot
+
+RUNS = "runs/"
+_SKIPPED = "skipped"
+
+
+def decision_prefix(snapshot: str, input_digest: str = "") -> str:
+    """Return the prefix of the records of all decisions on a snapshot, or on one input with it."""
+    return f"{RUNS}{snapshot[:16]}-{input_digest[:16]}"
+
+
+def write_record(store: ObjectStore, snapshot: str, input_digest: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a run's record and return it, completed with its id and time."""
+    moment = timestamp(now())
+    run_id = f"{snapshot[:16]}-{input_digest[:16]}-{moment.replace(':', '').replace('-', '')}"
+    if record["outcome"] == _SKIPPED:
+        run_id = f"{_SKIPPED}-{run_id}"  # is no decision, and must not be found as one
+    complete = {"schema": "run/1", "run_id": run_id, "at": moment, **record}
+    store.put(f"{RUNS}{run_id}.json", to_json(complete), if_absent=True)
+    return complete
+
+
+def settle(
+    store: ObjectStore, collected: Collected, snapshot: Snapshot, input_digest: str, learned_in: str | None
+) -> None:
+    """Write down what became of the corrections whose fate this run changed, in the quarantine and for the receipts.
+
+    Args:
+        store: the bucket.
+        collected: what the run read, and what the champion's snapshot had settled already.
+        snapshot: the run's snapshot.
+        input_digest: names the run.
+        learned_in: the version that learned from the snapshot, if it was promoted.
+    """
+    outcomes: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+    set_aside: list[Quarantined] = list(collected.broken)
+    for entry in snapshot.corrections:
+        reason = snapshot.left_out.get(entry.id)
+        if collected.settled.get(entry.id, "") == reason:
+            continue
+        day = entry.received_at[:10]
+        if reason:
+            set_aside.append(Quarantined(entry.id, day, reason, entry.to_line()))
+            continue
+        learned = {"version": learned_in} if learned_in else {}
+        outcomes[day][entry.id] = {"snapshot": snapshot.digest, **learned}
+    for row in set_aside:
+        outcomes[row.day][row.id] = {"quarantine": row.reason}
+    _quarantine(store, set_aside)
+    run = f"{timestamp(now())}-{input_digest[:16]}"
+    for day, fates in outcomes.items():
+        create(store, outcome_key(day, run), outcome_body(fates))
+
+
+def create(store: ObjectStore, key: str, body: bytes) -> None:
+    """Write an object unless an earlier run that was cut short wrote it."""
+    try:
+        store.put(key, body, if_absent=True)
+    except PreconditionFailedError:
+        return
+
+
+def _quarantine(store: ObjectStore, rows: Iterable[Quarantined]) -> None:
+    by_day: dict[str, list[bytes]] = defaultdict(list)
+    for row in rows:
+        shown = row.line.decode("utf-8", "replace").strip()
+        record = {"schema": "quarantined/1", "id": row.id, "reason": row.reason, "line": shown}
+        by_day[row.day].append(to_json(record) + b"\n")
+    for day, lines in by_day.items():
+        body = b"".join(lines)
+        create(store, f"quarantine/dt={day}/{sha256(body).hexdigest()[:32]}.jsonl", body)

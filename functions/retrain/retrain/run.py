@@ -1,0 +1,191 @@
+"""One retrain run: snapshot, train, judge, promote. Every step takes and returns plain data."""
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from sentiloop import artefact, pointer, registry
+from sentiloop.errors import PointerError
+from sentiloop.pointer import Move, Pointer, Target
+from sentiloop.records import now, timestamp, to_json
+from sentiloop.settings import Settings
+from sentiloop.storage import ObjectStore
+
+from retrain.bootstrap import bootstrap
+from retrain.champion import Champion, read_champion
+from retrain.collect import Collected, collect
+from retrain.datasets import read_datasets
+from retrain.judge import Judged, judge
+from retrain.ledger import decision_prefix, settle, write_record
+from retrain.merge import merge_corrections
+from retrain.report import write_report
+from retrain.snapshot import Snapshot, make_snapshot, store_snapshot
+from retrain.splits import TRAIN
+from retrain.train import Recipe, Trained, train
+
+MODEL_FILE = "model.joblib"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a run decides on.
+
+    Attributes:
+        champion: the model that is served.
+        collected: what was read of the feedback.
+        snapshot: the training data it came to.
+        digest: names the decision; the same data, champion, recipe and gate need deciding once.
+    """
+
+    champion: Champion
+    collected: Collected
+    snapshot: Snapshot
+    digest: str
+
+
+def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) -> dict[str, Any]:
+    """Run once and return the run record: outcome promoted, rejected or skipped, and why.
+
+    The same input is decided once: a second run on it finds the first one's record and does nothing. When another move
+    of the pointer comes between judging and promoting, the candidate is judged again, against the new champion.
+    """
+    bootstrap(store)
+    for _ in range(pointer.ATTEMPTS):
+        task = prepare(store, settings, recipe)
+        if reason := _reason_to_skip(store, task):
+            return write_record(store, task.snapshot.digest, task.digest, {"outcome": "skipped", "reasons": [reason]})
+        store_snapshot(store, task.snapshot)
+        record = _decide(store, settings, recipe, task, by)
+        if record is not None:
+            settle(store, task.collected, task.snapshot, task.digest, record.get("version"))
+            return write_record(store, task.snapshot.digest, task.digest, record)
+    raise PointerError("the pointer kept moving while candidates were judged")
+
+
+def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
+    """Read everything a run decides on: champion, feedback and base data."""
+    champion = read_champion(store, _present(store))
+    collected = collect(store, champion.snapshot)
+    datasets = read_datasets(store)
+    labels = champion.prior.labels if champion.prior else {row.label for data in datasets for row in data.rows}
+    merged = merge_corrections(collected.corrections, labels, settings.max_text_chars, settings.contributor_max_rows)
+    snapshot = make_snapshot(datasets, collected.corrections, merged)
+    asked = [snapshot.digest, asdict(champion.target), asdict(recipe), _gate(settings)]
+    return Task(champion, collected, snapshot, sha256(to_json(asked)).hexdigest())
+
+
+def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, by: str) -> dict[str, Any] | None:
+    """Train, judge and promote; return the run record, or None if the champion changed meanwhile."""
+    rows = task.snapshot.rows
+    trained = train(rows[rows["side"] == TRAIN], recipe, task.champion.prior)
+    version = f"v{task.digest[:12]}"
+    judged = judge(task.champion.model, trained.model(version), rows, settings)
+    record = {
+        "outcome": "promoted" if judged.verdict.promote else "rejected",
+        "reasons": list(judged.verdict.reasons),
+        "p_value": judged.verdict.p_value,
+        "champion": task.champion.target.version,
+        "candidate": version,
+        "snapshot": task.snapshot.digest,
+        "snapshot_manifest": dict(task.snapshot.manifest),
+        "metrics": judged.metrics,
+        "comparisons": [asdict(part) for part in judged.comparisons],
+        "parameters": asdict(recipe),
+        "gate": _gate(settings),
+    }
+    if not judged.verdict.promote:
+        return record
+    target = _publish(store, trained, judged, _description(task, recipe, judged))
+    if not _promote(store, task.champion, target, by, "; ".join(judged.verdict.reasons)):
+        return None
+    return {**record, "version": version}
+
+
+def _publish(store: ObjectStore, trained: Trained, judged: Judged, description: dict[str, Any]) -> Target:
+    version = judged.candidate.version
+    files = {artefact.WEIGHTS: trained.weights, MODEL_FILE: trained.joblib(), **write_report(judged)}
+    return registry.publish(store, version, trained.manifest(version, description), files)
+
+
+def _promote(store: ObjectStore, champion: Champion, target: Target, by: str, reason: str) -> bool:
+    """Move the pointer if the champion is still the one that was judged against."""
+
+    def decide(current: Pointer | None) -> Move | None:
+        judged_against = current is not None and current.commit_id == champion.commit
+        return Move(target, by, reason) if judged_against else None
+
+    moved = pointer.move(store, decide)
+    return moved is not None and moved.champion == target
+
+
+def _description(task: Task, recipe: Recipe, judged: Judged) -> dict[str, Any]:
+    """Return what the manifest says of where the version comes from."""
+    champion, snapshot = task.champion, task.snapshot
+    prior = {"prior": asdict(champion.prior_target)} if champion.prior_target else {}
+    return {
+        "created_at": timestamp(now()),
+        "parents": [champion.target.version],
+        "parameters": asdict(recipe),
+        "metrics": judged.metrics,
+        "data": {
+            "snapshot": snapshot.digest,
+            "base": snapshot.manifest["base"],
+            "feedback": {**_feedback_figures(snapshot), "left_out": snapshot.manifest["left_out"]},
+            **prior,
+        },
+    }
+
+
+def _feedback_figures(snapshot: Snapshot) -> dict[str, Any]:
+    """Return counts, and each version's accuracy as its users reported it: people report mistakes, so it is low."""
+    confirmed: dict[str, list[bool]] = defaultdict(list)
+    for entry in snapshot.corrections:
+        if entry.model_version and entry.predicted_label:
+            confirmed[entry.model_version].append(entry.predicted_label == entry.correct_label)
+    return {
+        "stored": len(snapshot.corrections),
+        "rows": snapshot.manifest["corrections"]["rows"],
+        "reported_accuracy": {
+            version: {"corrections": len(right), "accuracy": sum(right) / len(right)}
+            for version, right in sorted(confirmed.items())
+        },
+    }
+
+
+def _gate(settings: Settings) -> dict[str, float]:
+    return {"level": settings.gate_level, "min_gain": settings.gate_min_gain, "slice_drop": settings.gate_slice_drop}
+
+
+def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
+    snapshot, champion = task.snapshot, task.champion
+    decisions = list(store.keys(decision_prefix(snapshot.digest)))
+    if champion.snapshot == snapshot.digest:
+        if not decisions:
+            _finish_interrupted_run(store, task)
+        return f"nothing new since {champion.target.version}, which learned from this very snapshot"
+    for key in decisions:
+        if key.startswith(decision_prefix(snapshot.digest, task.digest)):
+            return f"decided before, in {key}"
+        record = json.loads(store.get(key).body)
+        if record["outcome"] == "promoted":
+            return f"{record['version']} learned from this very snapshot and was rolled back; new feedback is needed"
+    return None
+
+
+def _finish_interrupted_run(store: ObjectStore, task: Task) -> None:
+    """Write what a run that ended right after its promotion left unwritten."""
+    version = task.champion.target.version
+    digest = version.removeprefix("v")
+    settle(store, task.collected.unsettled(), task.snapshot, digest, version)
+    reasons = ["recorded by the next run: the run that promoted it was cut short"]
+    record = {"outcome": "promoted", "version": version, "reasons": reasons, "snapshot": task.snapshot.digest}
+    write_record(store, task.snapshot.digest, digest, record)
+
+
+def _present(store: ObjectStore) -> Pointer:
+    found = pointer.read(store)
+    if found is None:
+        raise PointerError("models/current.json vanished")
+    return found.pointer

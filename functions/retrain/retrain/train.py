@@ -1,0 +1,200 @@
+"""Step 4: from rows to a model: fit, calibrate, quantise. Deterministic: equal rows give equal bytes."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sentiloop import artefact, bulk, features
+from sentiloop.artefact import Model
+from sentiloop.errors import SentiloopError
+from sklearn.pipeline import Pipeline
+
+from retrain.calibration import calibration_split
+from retrain.metrics import choose_low_confidence
+from retrain.pipeline import BucketCounts, PriorLogisticRegression, TermWeights
+
+Floats = NDArray[np.float64]
+LOW_CONFIDENCE_ERRORS = 0.5  # the threshold is put where it catches this share of the errors on held-out data
+_ITEM_LIMITS = {"int8": 127, "int16": 32_767}
+
+
+class TrainingError(SentiloopError):
+    """Raise when rows cannot be learned from."""
+
+    code = "cannot_train"
+    hint = "Import base data with at least two labels: make data NAME=…"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides how rows become a model.
+
+    Attributes:
+        width: feature buckets, a power of two.
+        item_type: integers that weights are rounded to.
+        c: trust in a row against the prior: the penalty's inverse strength, as scikit-learn's C.
+        balance: 0 takes the labels as often as they come, 1 makes all weigh the same; between, a rare label gains.
+        max_iter: most passes of the solver.
+        features: version of the feature function.
+    """
+
+    width: int = 2**19
+    item_type: str = "int8"
+    c: float = 2.0
+    balance: float = 0.5
+    max_iter: int = 100
+    features: int = features.VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained model on its way into the registry.
+
+    Attributes:
+        weights: the table's bytes.
+        facts: what the manifest says of them.
+        pipeline: the scikit-learn pipeline with the same, rounded numbers.
+    """
+
+    weights: bytes
+    facts: dict[str, Any]
+    item_type: str
+    pipeline: Pipeline
+
+    def manifest(self, version: str, description: dict[str, Any]) -> bytes:
+        """Return the manifest under a version's name; `description` says where the model comes from."""
+        return artefact.dump({**description, **self.facts, "version": version}, self.weights, self.item_type)
+
+    def model(self, version: str) -> Model:
+        """Return the model as serving will load it."""
+        return artefact.load(self.manifest(version, {}), self.weights)
+
+    def joblib(self) -> bytes:
+        """Return the pipeline as a joblib file, for people with scikit-learn; no function on the internet opens it."""
+        buffer = BytesIO()
+        joblib.dump(self.pipeline, buffer, compress=3)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What fitting starts from: the labels in sorted order and, with a prior, its term weights and coefficients."""
+
+    labels: list[str]
+    terms: TermWeights | None = None
+    coefficients_and_bias: tuple[Floats, Floats] | None = None
+
+
+def train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None = None) -> Trained:
+    """Train on rows with the columns text, label and, if rows do not weigh alike, weight.
+
+    Args:
+        rows: the training side only.
+        recipe: how.
+        prior: a model to be pulled towards; its labels, width and term weights are taken over.
+
+    Raises:
+        TrainingError: there are fewer than two labels, or the prior has another width than the recipe.
+    """
+    rows = rows[rows["label"].isin(prior.labels)] if prior else rows
+    labels = sorted(prior.labels if prior else set(rows["label"]))
+    if len(labels) < 2 or rows.empty:  # noqa: PLR2004
+        raise TrainingError(f"{len(rows)} rows with the labels {labels} are too little to learn from")
+    if prior and prior.width != recipe.width:
+        raise TrainingError(f"the prior is {prior.width} buckets wide, the recipe {recipe.width}")
+    texts, truth = rows["text"].tolist(), rows["label"].to_numpy()
+    weight = rows["weight"].to_numpy() if "weight" in rows else np.ones(len(rows))
+    weight = weight * label_weights(truth, weight, recipe.balance)
+    counts = BucketCounts(recipe.width).transform(texts)
+    start = _Start(labels, *_from_model(prior)) if prior else _Start(labels)
+
+    kept, held = calibration_split(texts)
+    trial = _fit(counts[kept], truth[kept], weight[kept], recipe, start)
+    logits = trial.decision_function(counts[held])
+    positions = np.searchsorted(labels, truth[held])
+    lengths = np.array([len(text) for text, is_held in zip(texts, held, strict=True) if is_held])
+    temperature = fit_temperature(logits, positions, weight[held] * lengths)  # a fragment counts less than a sentence
+    probabilities = bulk.softmax(logits / temperature)
+    doubt = choose_low_confidence(
+        probabilities.max(axis=1), probabilities.argmax(axis=1) == positions, LOW_CONFIDENCE_ERRORS
+    )
+
+    fitted = _fit(counts, truth, weight, recipe, start)
+    terms, learner = fitted["terms"], fitted["regression"]
+    learner.coef_ /= temperature
+    learner.intercept_ /= temperature
+    weights, scales = quantise(terms, learner, recipe.item_type)
+    facts = {
+        "labels": labels,
+        "width": recipe.width,
+        "features": recipe.features,
+        "scales": scales,
+        "bias": learner.intercept_.tolist(),
+        "temperature": temperature,
+        "low_confidence": doubt["threshold"],
+        "low_confidence_choice": doubt,
+    }
+    pipeline = Pipeline([("counts", BucketCounts(recipe.width)), *fitted.steps])
+    return Trained(weights, facts, recipe.item_type, pipeline)
+
+
+def label_weights(truth: NDArray[Any], weight: Floats, balance: float) -> Floats:
+    """Return a factor for each row: (mean weight of a label / weight of its label) ** balance."""
+    _, numbers = np.unique(truth, return_inverse=True)
+    totals = np.bincount(numbers, weight)
+    return np.asarray((totals.mean() / totals) ** balance)[numbers]
+
+
+def fit_temperature(logits: Floats, truth: NDArray[np.int64], weight: Floats) -> float:
+    """Return the divisor of the logits that gives the held-out rows the least log loss (Guo et al., 2017)."""
+
+    def loss(log_temperature: float) -> float:
+        probabilities = bulk.softmax(logits / np.exp(log_temperature))[np.arange(len(truth)), truth]
+        return -float(np.average(np.log(np.maximum(probabilities, 1e-300)), weights=weight))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def quantise(terms: TermWeights, learner: PriorLogisticRegression, item_type: str) -> tuple[bytes, list[float]]:
+    """Round values and weights to integers, in place, and return the table's bytes and the columns' scales.
+
+    The pipeline keeps the rounded numbers, so what is judged, kept for people and served is one and the same model.
+    """
+    limit = _ITEM_LIMITS[item_type]
+    value_scale = float(terms.values_.max() / limit)
+    seen = terms.values_ > 0
+    values = np.where(seen, np.maximum(np.rint(terms.values_ / value_scale), 1), 0)
+    per_occurrence = learner.coef_ * terms.values_
+    scales = np.maximum(np.abs(per_occurrence).max(axis=1), 1e-12) / limit
+    rounded = np.rint(per_occurrence / scales[:, None])
+    terms.values_ = values * value_scale
+    learner.coef_ = np.divide(rounded * scales[:, None], terms.values_, out=np.zeros_like(rounded), where=seen)
+    table = np.vstack([rounded, values]).T
+    return table.astype(np.dtype(item_type).newbyteorder("<")).tobytes(), [*scales.tolist(), value_scale]
+
+
+def _fit(counts: Any, truth: Any, weight: Floats, recipe: Recipe, start: _Start) -> Pipeline:
+    """Fit term weights, unless the prior brings its own, and the regression to counts."""
+    terms = start.terms or TermWeights().fit(counts, truth)
+    learner = PriorLogisticRegression(C=recipe.c, max_iter=recipe.max_iter, tol=1e-6)
+    learner.fit(
+        terms.transform(counts), truth, sample_weight=weight, labels=start.labels, prior=start.coefficients_and_bias
+    )
+    return Pipeline([("terms", terms), ("regression", learner)])
+
+
+def _from_model(model: Model) -> tuple[TermWeights, tuple[Floats, Floats]]:
+    """Return a model's term weights, and its coefficients and intercepts with the labels sorted."""
+    table = np.asarray(model.table, dtype=np.float64).reshape(model.width, -1) * np.array(model.scales)
+    terms = TermWeights()
+    terms.values_ = table[:, -1]
+    seen = terms.values_ > 0
+    order = np.argsort(model.labels)
+    per_occurrence = table[:, :-1].T[order]
+    coefficients = np.divide(per_occurrence, terms.values_, out=np.zeros_like(per_occurrence), where=seen)
+    return terms, (coefficients, np.array(model.bias)[order])

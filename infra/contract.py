@@ -1,0 +1,123 @@
+"""`make openapi`: write the HTTP contract, one document for all functions, and the reference page made from it.
+
+Both are committed with the predict function, which serves them; a test holds them to the code.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from feedback.routes import create_feedback_app
+from predict.routes import create_predict_app
+from sentiloop.s3 import S3Store
+from sentiloop.serving import LiveModel
+from sentiloop.settings import Secret, Settings
+
+FOLDER = Path(__file__).parents[1] / "functions" / "predict" / "predict"
+API_KEY = {"type": "apiKey", "in": "header", "name": "x-api-key"}
+STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:58rem;margin:2rem auto;
+padding:0 1rem}h2{margin-top:2.2rem;border-top:1px solid #8886;padding-top:1.2rem}code,pre{font:14px/1.45 monospace}
+pre{background:#8881;padding:.8rem;overflow:auto;border-radius:6px}table{border-collapse:collapse;display:block;
+overflow-x:auto}td,th{border:1px solid #8886;padding:.3rem .6rem;text-align:left;vertical-align:top}"""
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document of all routes."""
+    settings = Settings(contributor_key=Secret("any"))
+    store = S3Store(settings.bucket)
+    apps = [create_predict_app(settings, store, LiveModel(store, 0)), create_feedback_app(settings, store)]
+    document = apps[0].openapi()
+    document["info"] = {
+        "title": "Sentiloop",
+        "version": "1",
+        "description": "Text sentiment with calibrated confidence that learns from corrections.",
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    }
+    for app in apps[1:]:
+        part = app.openapi()
+        document["paths"] |= part["paths"]
+        document["components"]["schemas"] |= part["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own error shape, which ours replaces
+        document["components"]["schemas"].pop(unused, None)
+    document["components"]["securitySchemes"] = {"ApiKey": API_KEY}
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            operation["security"] = [] if path == "/health" else [{"ApiKey": []}]
+            unprocessable = operation["responses"].get("422", {})
+            if "HTTPValidationError" in json.dumps(unprocessable):
+                unprocessable["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/ErrorBody"}
+    return document
+
+
+def reference_page(document: dict[str, Any]) -> str:
+    """Return the document as a page to read: no script, nothing loaded from elsewhere."""
+    schemas = document["components"]["schemas"]
+    parts = [
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+        f"<title>Sentiloop API</title><style>{STYLE}</style><h1>Sentiloop API</h1>",
+        f"<p>{escape(document['info']['description'])} The same as data: <a href='openapi.json'>openapi.json</a>.</p>",
+    ]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            parts += _operation(method.upper(), path, operation, schemas)
+    return "\n".join([*parts, "</html>", ""])
+
+
+def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
+    key = "API key in x-api-key" if operation["security"] else "open"
+    parts = [f"<h2><code>{method} {escape(path)}</code></h2><p>{escape(operation['description'])} ({key})</p>"]
+    if parameters := operation.get("parameters"):
+        rows = [(entry["name"], f"in {entry['in']}", entry.get("description", "")) for entry in parameters]
+        parts.append(_table(("parameter", "where", "meaning"), rows))
+    if body := operation.get("requestBody"):
+        parts.append("<h3>Body</h3>" + _fields(body["content"]["application/json"]["schema"], schemas))
+    rows = []
+    for status, response in operation["responses"].items():
+        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        rows.append((status, _name(schema), response["description"]))
+        if status.startswith("2"):
+            parts.append("<h3>Answer</h3>" + _fields(schema, schemas))
+    return [*parts, "<h3>Statuses</h3>" + _table(("status", "body", "meaning"), rows)]
+
+
+def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    described = schemas[_name(schema)]
+    required = described.get("required", [])
+    rows = [
+        (name, _kind(entry) + ("" if name in required else ", optional"), entry.get("description", ""))
+        for name, entry in described["properties"].items()
+    ]
+    return _table(("field", "type", "meaning"), rows)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if options := schema.get("anyOf"):
+        return " or ".join(_kind(option) for option in options)
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return _name(schema) or schema.get("type", "any")
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{cells}</tr>{body}</table>"
+
+
+def main() -> int:
+    """Write both files."""
+    document = openapi_document()
+    (FOLDER / "openapi.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    (FOLDER / "docs.html").write_text(reference_page(document))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

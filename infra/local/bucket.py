@@ -1,0 +1,95 @@
+"""moto's S3 in this process, with a folder that keeps the bucket's content from one start to the next."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+from moto.server import ThreadedMotoServer
+from sentiloop.s3 import S3Store
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",  # moto takes any; nothing here reaches AWS
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+MIRROR_SECONDS = 2.0
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """Run moto's S3 on a free port of the loopback and yield its address."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+class FolderMirror:
+    """Copies a bucket into a folder, object by object as they change, and back.
+
+    Args:
+        store: the bucket's objects.
+        folder: where a key is a file of the same name.
+    """
+
+    def __init__(self, store: S3Store, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._etags: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def create_bucket(self) -> None:
+        """Make the bucket and put what the folder holds into it."""
+        boto3.client("s3").create_bucket(Bucket=self._store.bucket)
+        files = [path for path in self._folder.rglob("*") if path.is_file() and path.suffix != ".part"]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self._restore, files))
+
+    def _restore(self, path: Path) -> None:
+        key = path.relative_to(self._folder).as_posix()
+        self._etags[key] = self._store.put(key, path.read_bytes())
+
+    def save(self) -> None:
+        """Write what is new or changed in the bucket to the folder; a file is replaced whole or not at all."""
+        with self._lock:
+            for key, etag in self._listing():
+                if self._etags.get(key) == etag:
+                    continue
+                path = self._folder / key
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_name(path.name + ".part")
+                part.write_bytes(self._store.get(key).body)
+                part.replace(path)
+                self._etags[key] = etag
+
+    @contextmanager
+    def kept_up_to_date(self) -> Iterator[None]:
+        """Save every few seconds, and once more at the end."""
+        stop = threading.Event()
+
+        def loop() -> None:
+            while not stop.wait(MIRROR_SECONDS):
+                self.save()
+
+        thread = threading.Thread(target=loop, name="mirror", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            self.save()
+
+    def _listing(self) -> Iterator[tuple[str, str]]:
+        pages = boto3.client("s3").get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._store.bucket):
+            for item in page.get("Contents", []):
+                yield item["Key"], item["ETag"]

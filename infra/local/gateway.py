@@ -1,0 +1,138 @@
+"""A stand-in for API Gateway on one machine: HTTP in, REST proxy events to the real Lambda handlers, HTTP out.
+
+The routes come from template.yaml, so that what runs here is what would be deployed. Handlers run in threads of their
+own, as they run in instances of their own on Lambda.
+"""
+
+import asyncio
+import base64
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from infra.local.template import ApiRoute
+
+MAX_PAYLOAD_BYTES = 6 * 2**20  # what Lambda accepts; API Gateway itself stops at 10 MB
+INSTANCES = 8
+
+Event = dict[str, Any]
+Handler = Callable[[Event, object], Mapping[str, Any]]
+
+
+class LambdaContext:
+    """The part of a Lambda context that the handlers look at."""
+
+    function_name = "local"
+    memory_limit_in_mb = 1024
+
+    def __init__(self, aws_request_id: str) -> None:
+        self.aws_request_id = aws_request_id
+
+
+def create_gateway(routes: Iterable[ApiRoute], api_key: str | None) -> Starlette:
+    """Return the ASGI application of all routes.
+
+    Args:
+        routes: as read from the template; their handlers are imported now.
+        api_key: the key to ask for where a route needs one; None asks for none.
+    """
+    pool = ThreadPoolExecutor(INSTANCES, "lambda", initializer=_own_event_loop)
+    handlers: dict[str, Handler] = {}
+    served = []
+    for route in routes:
+        handler = handlers.setdefault(route.handler, _load(route.handler))
+        served.append(Route(route.path, _endpoint(route, handler, pool, api_key), methods=[route.method]))
+    return Starlette(routes=served, exception_handlers={404: _unknown_route, 405: _unknown_route})
+
+
+def _own_event_loop() -> None:
+    asyncio.set_event_loop(asyncio.new_event_loop())
+
+
+def _load(path: str) -> Handler:
+    module, _, name = path.rpartition(".")
+    handler: Handler = getattr(import_module(module), name)
+    return handler
+
+
+def _endpoint(route: ApiRoute, handler: Handler, pool: ThreadPoolExecutor, api_key: str | None) -> Callable[..., Any]:
+    async def endpoint(request: Request) -> Response:
+        event = await proxy_event(route, request)
+        if event is None:
+            return _refusal(413, "request_too_large", "the body is larger than Lambda takes", "Send less at once.")
+        if route.api_key_required and api_key is not None:
+            given = request.headers.get("x-api-key", "")
+            if not hmac.compare_digest(given.encode(), api_key.encode()):
+                return _refusal(403, "forbidden", "the API key is missing or wrong", "Send it as x-api-key.")
+            event["requestContext"]["identity"] |= {"apiKey": api_key, "apiKeyId": "local"}
+        context = LambdaContext(event["requestContext"]["requestId"])
+        reply = await asyncio.get_running_loop().run_in_executor(pool, handler, event, context)
+        return _http_response(reply)
+
+    return endpoint
+
+
+async def proxy_event(route: ApiRoute, request: Request) -> Event | None:
+    """Return the REST proxy event of a request, or None if Lambda would not take its body."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_PAYLOAD_BYTES:
+            return None
+    try:
+        text, encoded = body.decode(), False
+    except UnicodeDecodeError:
+        text, encoded = base64.b64encode(body).decode(), True
+    query = request.query_params
+    headers = request.headers
+    return {
+        "resource": route.path,
+        "path": request.url.path,
+        "httpMethod": request.method,
+        "headers": dict(headers),
+        "multiValueHeaders": {name: headers.getlist(name) for name in headers},
+        "queryStringParameters": dict(query) or None,
+        "multiValueQueryStringParameters": {name: query.getlist(name) for name in query} or None,
+        "pathParameters": dict(request.path_params) or None,
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": secrets.token_hex(16),
+            "requestTimeEpoch": int(time.time() * 1000),
+            "resourcePath": route.path,
+            "httpMethod": request.method,
+            "path": request.url.path,
+            "stage": "local",
+            "identity": {"sourceIp": request.client.host if request.client else None},
+        },
+        "body": text or None,
+        "isBase64Encoded": encoded,
+    }
+
+
+def _http_response(reply: Mapping[str, Any]) -> Response:
+    body = reply["body"].encode()
+    if reply.get("isBase64Encoded"):
+        body = base64.b64decode(body)
+    response = Response(body, reply["statusCode"])
+    for name, value in reply.get("headers", {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def _unknown_route(request: Request, _error: Exception) -> Response:
+    path = request.url.path[:200]
+    return _refusal(404, "not_found", f"no route {request.method} {path}", "See /docs for the routes.")
+
+
+def _refusal(status: int, code: str, message: str, hint: str) -> JSONResponse:
+    detail = {"code": code, "message": message, "hint": hint, "request_id": secrets.token_hex(16)}
+    return JSONResponse({"error": detail}, status)

@@ -1,0 +1,28 @@
+"""`make retrain`: run the retrain handler with an event, by default the one of the weekly schedule."""
+
+import argparse
+import json
+import sys
+
+from infra.local.attach import attach
+from infra.local.up import ROOT
+
+SCHEDULED = ROOT / "infra" / "events" / "retrain-schedule.json"
+
+
+def main() -> int:
+    """Print what the handler returns."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("event", nargs="?", default=SCHEDULED.read_text(), help="the event, as JSON")
+    event = json.loads(parser.parse_args().event)
+    attach()
+    from retrain.app import handler  # noqa: PLC0415 - reads the environment
+
+    result = handler(event, None)
+    shown = {name: result[name] for name in ("outcome", "version", "reasons", "metrics", "run_id") if name in result}
+    print(json.dumps(shown or result, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

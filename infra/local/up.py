@@ -1,0 +1,101 @@
+"""`make up`: the whole service on one machine, with no cloud account, no Docker and no network.
+
+Everything runs in this one process and ends with it: moto's S3, the mirror that keeps the bucket, and the gateway with
+the real Lambda handlers.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from sentiloop.s3 import S3Store
+
+from infra.local.bucket import CREDENTIALS, FolderMirror, s3_server
+from infra.local.gateway import create_gateway
+from infra.local.template import api_routes, load_template
+
+ROOT = Path(__file__).parents[2]
+BUCKET = "sentiloop"
+BANNER = """
+Sentiloop is up at {url}   (API reference: {url}/docs)
+
+  curl -s {url}/v1/predict{key} -H 'content-type: application/json' \\
+    -d '{{"text": "The staff were lovely and the room was spotless."}}'
+
+  curl -s '{url}/v1/predict?explain=true'{key} -H 'content-type: application/json' \\
+    -d '{{"text": "Sick gig, I was grinning all the way home."}}'
+
+  curl -s {url}/v1/feedback{key} -H 'content-type: application/json' \\
+    -d '{{"text": "Sick gig, I was grinning all the way home.", "correct_label": "positive"}}'
+
+`make retrain` learns from the corrections. Ctrl-C stops everything; the bucket stays in {folder}.
+"""
+
+
+def main() -> int:
+    """Run until interrupted; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--folder", type=Path, default=ROOT / ".sentiloop", help="where state is kept")
+    arguments = parser.parse_args()
+    if not _port_is_free(arguments.port):
+        print(
+            f"Port {arguments.port} is taken. Stop what uses it, or choose another: make up PORT={arguments.port + 10}",
+            file=sys.stderr,
+        )
+        return 1
+    with s3_server() as endpoint:
+        os.environ.update(environment(arguments.folder, endpoint))
+        serve(arguments.port, arguments.folder, endpoint)
+    return 0
+
+
+def environment(folder: Path, endpoint: str) -> dict[str, str]:
+    """Return what the functions find in their environment; the contributor key is made on the first start."""
+    key = folder / "contributor.key"
+    if not key.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        key.touch(mode=0o600)
+        key.write_text(secrets.token_hex(32))
+    return {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "SENTILOOP_BUCKET": BUCKET,
+        "SENTILOOP_CONTRIBUTOR_KEY": key.read_text(),
+    }
+
+
+def serve(port: int, folder: Path, endpoint: str) -> None:
+    """Fill the bucket and serve the API until interrupted."""
+    from retrain.bootstrap import bootstrap  # noqa: PLC0415 - needs the environment
+
+    store = S3Store(BUCKET)
+    mirror = FolderMirror(store, folder / "bucket")
+    mirror.create_bucket()
+    bootstrap(store)
+    api_key = os.environ.get("LOCAL_API_KEY") or None
+    gateway = create_gateway(api_routes(load_template(ROOT / "template.yaml")), api_key)
+    url = f"http://127.0.0.1:{port}"
+    (folder / "stack.json").write_text(json.dumps({"url": url, "endpoint": endpoint}))
+    print(BANNER.format(url=url, folder=folder, key=" -H 'x-api-key: …'" if api_key else ""), flush=True)
+    server = uvicorn.Server(uvicorn.Config(gateway, "127.0.0.1", port, log_level="warning"))
+    with mirror.kept_up_to_date():
+        try:
+            server.run()
+        finally:
+            (folder / "stack.json").unlink(missing_ok=True)
+
+
+def _port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

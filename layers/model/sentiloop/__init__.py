@@ -1,0 +1,1 @@
+"""What Sentiloop's functions share: features, scoring, artefact, registry, records, storage, settings, errors."""

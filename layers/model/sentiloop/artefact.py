@@ -1,0 +1,159 @@
+"""The model artefact: a manifest in JSON and a table of small integers. Nothing in it can execute.
+
+`weights.bin` holds one row a feature bucket, little-endian and row by row: the weight of one occurrence for each label,
+then the occurrence's value, whose squares add up to the length norm. All are integers; `manifest["scales"]` holds the
+factor of each column. Sums of integers are exact in any order, which is why the scorer and its vectorised twin agree.
+"""
+
+import json
+import math
+import sys
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+from sentiloop.errors import ArtefactError
+from sentiloop.records import to_json
+
+MANIFEST = "manifest.json"
+WEIGHTS = "weights.bin"
+FORMAT = 1
+KIND = "hashed-linear"  # an encoder would be another kind behind the same `load`
+MAX_LABELS = 32
+MAX_WIDTH = 2**22
+MAX_WEIGHTS_BYTES = 64 * 2**20
+_ITEM_TYPES: dict[str, Literal["b", "h"]] = {"int8": "b", "int16": "h"}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model.
+
+    Attributes:
+        version: its name in the registry.
+        labels: K label names.
+        width: number of feature buckets, a power of two.
+        table: width x (K + 1) integers, row by row.
+        scales: K + 1 factors that turn the table's columns into real numbers.
+        bias: K intercepts.
+        low_confidence: the threshold below which a prediction counts as doubtful.
+        manifest: the whole manifest.
+    """
+
+    version: str
+    labels: tuple[str, ...]
+    width: int
+    table: "memoryview[int]"
+    scales: tuple[float, ...]
+    bias: tuple[float, ...]
+    low_confidence: float
+    manifest: Mapping[str, Any]
+
+
+def dump(manifest: Mapping[str, Any], weights: bytes, item_type: str) -> bytes:
+    """Write the manifest of `weights`, completed with their digest and size.
+
+    Args:
+        manifest: version, labels, width, scales, bias, low_confidence, and whatever describes the model.
+        weights: the table's bytes.
+        item_type: "int8" or "int16".
+
+    Returns:
+        The manifest's bytes; `load` accepts them together with `weights`.
+    """
+    described = {"file": WEIGHTS, "item_type": item_type, "bytes": len(weights), "sha256": sha256(weights).hexdigest()}
+    body = to_json({**manifest, "format": FORMAT, "kind": KIND, "weights": described})
+    load(body, weights)
+    return body
+
+
+def check_sha256(name: str, body: bytes, expected: str) -> None:
+    """Raise `ArtefactError` unless the bytes have the digest."""
+    if sha256(body).hexdigest() != expected:
+        raise ArtefactError("sha256", f"the bytes of {name} are not those that were published")
+
+
+def load(manifest: bytes, weights: bytes) -> Model:
+    """Check both files and return the model; its table is a view of `weights`, nothing is parsed per weight.
+
+    Raises:
+        ArtefactError: its `check` says what is wrong: manifest, format, kind, version, labels, width, weights, size,
+            sha256, scales, bias or low_confidence.
+    """
+    fields = _parse(manifest)
+    _require(fields.get("format") == FORMAT, "format", f"this code reads format {FORMAT}")
+    _require(fields.get("kind") == KIND, "kind", f"this code reads {KIND!r} models")
+    version, labels, width = fields.get("version"), fields.get("labels"), fields.get("width")
+    _require(isinstance(version, str) and 0 < len(version) <= 100, "version", "no name")  # noqa: PLR2004
+    _check_labels(labels)
+    _require(type(width) is int and 2 <= width <= MAX_WIDTH and width & (width - 1) == 0, "width", "no power of two")  # noqa: PLR2004
+    columns = len(labels) + 1
+    scales = _finite_numbers(fields, "scales", columns)
+    _require(all(scale > 0 for scale in scales), "scales", "have to be positive")
+    low_confidence = fields.get("low_confidence")
+    _require(_is_number(low_confidence) and 0 <= low_confidence <= 1, "low_confidence", "no share")
+    return Model(
+        version=version,
+        labels=tuple(labels),
+        width=width,
+        table=_table(fields.get("weights"), weights, width * columns),
+        scales=scales,
+        bias=_finite_numbers(fields, "bias", len(labels)),
+        low_confidence=float(low_confidence),
+        manifest=fields,
+    )
+
+
+def _parse(manifest: bytes) -> Any:
+    try:
+        fields = json.loads(manifest)
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError("manifest", "not JSON") from error
+    _require(isinstance(fields, dict), "manifest", "not a JSON object")
+    return fields
+
+
+def _check_labels(labels: Any) -> None:
+    named = isinstance(labels, list) and all(isinstance(label, str) and 0 < len(label) <= 100 for label in labels)  # noqa: PLR2004
+    _require(named and 2 <= len(labels) <= MAX_LABELS, "labels", f"have to be 2 to {MAX_LABELS} names")  # noqa: PLR2004
+    _require(len(set(labels)) == len(labels), "labels", "a name occurs twice")
+
+
+def _table(described: Any, weights: bytes, items: int) -> "memoryview[int]":
+    _require(isinstance(described, dict), "weights", "are not described")
+    _require(described.get("file") == WEIGHTS, "weights", f"the file has to be {WEIGHTS}")
+    _require(described.get("item_type") in _ITEM_TYPES, "weights", f"item_type is none of {', '.join(_ITEM_TYPES)}")
+    code = _ITEM_TYPES[described["item_type"]]
+    size = items * array(code).itemsize
+    _require(size <= MAX_WEIGHTS_BYTES, "size", f"more than {MAX_WEIGHTS_BYTES} bytes")
+    _require(
+        len(weights) == size == described.get("bytes"), "size", f"{len(weights)} bytes where the shape asks {size}"
+    )
+    check_sha256(WEIGHTS, weights, str(described.get("sha256")))
+    if sys.byteorder == "big":
+        swapped = array(code, weights)
+        swapped.byteswap()
+        weights = swapped.tobytes()
+    return memoryview(weights).cast(code)
+
+
+def _finite_numbers(fields: Mapping[str, Any], name: str, count: int) -> tuple[float, ...]:
+    values = fields.get(name)
+    _require(isinstance(values, list) and len(values) == count, name, f"have to be {count} numbers")
+    assert isinstance(values, list)  # noqa: S101 - for the type checker
+    _require(all(_is_number(value) for value in values), name, "not all finite numbers")
+    return tuple(float(value) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
+
+
+def _require(holds: bool, check: str, message: str) -> None:
+    if not holds:
+        raise ArtefactError(check, message)

@@ -1,0 +1,165 @@
+"""What the HTTP functions have in common: one error shape, body limits before parsing, a request id in every answer."""
+
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sentiloop.errors import (
+    InvalidRequestError,
+    MalformedRequestError,
+    MethodNotAllowedError,
+    RequestTooLargeError,
+    RouteNotFoundError,
+    SentiloopError,
+    StorageUnavailableError,
+)
+
+RETRY_AFTER_SECONDS = 2
+SERVER_FAULT = 500
+log = logging.getLogger("sentiloop")
+
+
+class StrictModel(BaseModel):
+    """A request body: an unknown field is an error, so that a typo is noticed; nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong, what to do about it, and the id under which the log knows it."""
+
+    code: str
+    message: str
+    hint: str
+    request_id: str
+
+
+class ErrorBody(BaseModel):
+    """The shape of every error answer."""
+
+    error: ErrorDetail
+
+
+def error_responses(*errors: type[SentiloopError]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI entries of the errors that a route may answer with."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        first_line = (error.__doc__ or "").partition("\n")[0]
+        meaning = f"`{error.code}`: {first_line.removeprefix('Raise when ').rstrip('.')}."
+        known = by_status.setdefault(error.status, {"model": ErrorBody, "description": ""})
+        known["description"] = f"{known['description']} {meaning}".strip()
+    return by_status
+
+
+def create_app(title: str, max_body_bytes: int) -> FastAPI:
+    """Return an application without routes that answers every error in the one shape."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(SentiloopError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_middleware(_Boundary, max_body_bytes=max_body_bytes)
+    return app
+
+
+def request_id(scope: Scope) -> str:
+    """Return API Gateway's request id, or a random one outside of it."""
+    context = scope.get("aws.event", {}).get("requestContext") or {}
+    known = scope.setdefault("state", {}).setdefault("request_id", context.get("requestId") or secrets.token_hex(8))
+    return str(known)
+
+
+def error_response(error: SentiloopError, scope: Scope) -> JSONResponse:
+    """Shape an error as the contract has it."""
+    message = error.message if error.status < SERVER_FAULT else error.public_message
+    detail = {"code": error.code, "message": message, "hint": error.hint, "request_id": request_id(scope)}
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if isinstance(error, StorageUnavailableError) else None
+    return JSONResponse({"error": detail}, error.status, headers)
+
+
+class _Boundary:
+    """The outermost layer: bounds the body before anything parses it, and turns a bug into a clean 500."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = await self._bounded_body(receive)
+        if body is None:
+            error = RequestTooLargeError(f"the body is larger than {self._max_body_bytes} bytes")
+            await error_response(error, scope)(scope, receive, send)
+            return
+        started = False
+
+        async def replay() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id(scope).encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, replay, watch)
+        except Exception:
+            log.exception("unhandled error, request_id=%s", request_id(scope))
+            if started:
+                raise
+            await error_response(SentiloopError("the service failed on this request"), scope)(scope, receive, watch)
+
+    async def _bounded_body(self, receive: Receive) -> bytes | None:
+        body: bytes = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._max_body_bytes:
+                return None
+            if not message.get("more_body"):
+                return body
+
+
+async def _on_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SentiloopError)  # noqa: S101 - registered for this class only
+    if error.status >= SERVER_FAULT:
+        log.error("%s: %s, request_id=%s", error.code, error.message, request_id(request.scope))
+    return error_response(error, request.scope)
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    problems = error.errors()
+    if "json" not in request.headers.get("content-type", ""):
+        return error_response(MalformedRequestError("the Content-Type is not application/json"), request.scope)
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        return error_response(MalformedRequestError("the body is not valid JSON"), request.scope)
+    message = "; ".join(f"{_place(problem['loc'])}: {problem['msg']}" for problem in problems[:5])
+    return error_response(InvalidRequestError(message), request.scope)
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location[1:]) or "body"
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    path, method = request.url.path[:200], request.method
+    known: dict[int, Callable[[], SentiloopError]] = {
+        400: lambda: MalformedRequestError("the body is not valid JSON in UTF-8"),
+        404: lambda: RouteNotFoundError(f"no route {path}"),
+        405: lambda: MethodNotAllowedError(f"{method} is not a method of {path}"),
+    }
+    make = known.get(error.status_code, lambda: SentiloopError(str(error.detail)))
+    return error_response(make(), request.scope)

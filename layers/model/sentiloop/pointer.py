@@ -1,0 +1,184 @@
+"""The model pointer: what it says and how it is moved, so that moves take effect one after another.
+
+A move is two writes. First `models/history/<generation>.json` is created; creation is conditional, so exactly one
+contender wins a generation. Then `models/current.json` is replaced, on condition that it still is what was read. Four
+things can go wrong, and each has its answer here:
+
+- the reply to a write that landed is lost, and its retry inside the client meets its own result: after any refusal or
+  time-out the history is read, and the commit found there by its random id is ours;
+- two contenders want to write the same bytes: commits differ by that id even then;
+- storage answers 409: that proves neither existence nor failure, so the history is read as well;
+- a content is restored and with it its ETag: every body holds its generation and commit id, so no content recurs.
+
+A crash between the two writes leaves a history entry ahead of the pointer; whoever moves next finishes it first.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from sentiloop.errors import (
+    ObjectNotFoundError,
+    PointerError,
+    PreconditionFailedError,
+    StorageUnavailableError,
+    WriteConflictError,
+)
+from sentiloop.records import now, timestamp, to_json
+from sentiloop.storage import ObjectStore
+
+CURRENT = "models/current.json"
+ATTEMPTS = 20  # contenders are few: retrain runs one at a time, people roll back by hand
+_UNDECIDED = (PreconditionFailedError, WriteConflictError, StorageUnavailableError)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A published version, tied to its bytes: the manifest's sha256, which in turn names those of all other files."""
+
+    version: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which version is served, since when, by whose act and why; `challenger` is room for a second one."""
+
+    generation: int
+    commit_id: str
+    parent_commit: str | None
+    champion: Target
+    by: str
+    at: str
+    reason: str
+    challenger: Target | None = None
+
+    def to_bytes(self) -> bytes:
+        """Write the pointer as JSON."""
+        return to_json(asdict(self))
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> "Pointer":
+        """Read a pointer; raise `PointerError` if it is none."""
+        try:
+            values = json.loads(body)
+            champion, challenger = Target(**values.pop("champion")), values.pop("challenger")
+            pointer = cls(champion=champion, challenger=Target(**challenger) if challenger else None, **values)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise PointerError(f"not a pointer: {type(error).__name__}") from error
+        texts = (pointer.commit_id, pointer.at, champion.version, champion.manifest_sha256)
+        if type(pointer.generation) is not int or not all(isinstance(text, str) for text in texts):
+            raise PointerError("not a pointer: a field has another type")
+        return pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a mover wants the pointer to say."""
+
+    champion: Target
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPointer:
+    """A pointer as read, with the ETag that the next write is conditional on."""
+
+    pointer: Pointer
+    etag: str
+
+
+def history_key(generation: int) -> str:
+    """Return the key of a generation's immutable entry."""
+    return f"models/history/{generation:012d}.json"
+
+
+def read(store: ObjectStore) -> ReadPointer | None:
+    """Return the pointer, or None where no model was ever published."""
+    try:
+        stored = store.get(CURRENT)
+    except ObjectNotFoundError:
+        return None
+    return ReadPointer(Pointer.from_bytes(stored.body), stored.etag)
+
+
+def read_history(store: ObjectStore, generation: int) -> Pointer | None:
+    """Return the entry of a generation, or None if there is none yet."""
+    try:
+        return Pointer.from_bytes(store.get(history_key(generation)).body)
+    except ObjectNotFoundError:
+        return None
+
+
+def move(store: ObjectStore, decide: Callable[[Pointer | None], Move | None]) -> Pointer | None:
+    """Move the pointer as `decide` says and return what it says afterwards.
+
+    Args:
+        store: where the pointer lives.
+        decide: is given the present pointer (None: there is none) and returns the move, or None to leave it. It is
+            asked again whenever another move came first, so that nothing is decided on what no longer holds.
+
+    Raises:
+        PointerError: other moves kept coming first.
+        StorageUnavailableError: storage failed; the move may have been recorded, and then the next mover finishes it.
+    """
+    for _ in range(ATTEMPTS):
+        current = _finish_interrupted_move(store, read(store))
+        wanted = decide(current.pointer if current else None)
+        if wanted is None:
+            return current.pointer if current else None
+        commit = _next_pointer(current.pointer if current else None, wanted)
+        if _win_generation(store, commit):
+            _replace_current(store, commit, current.etag if current else None)
+            return commit
+    raise PointerError(f"{ATTEMPTS} moves of others came first", "Look who else promotes or rolls back, then repeat.")
+
+
+def _next_pointer(current: Pointer | None, wanted: Move) -> Pointer:
+    return Pointer(
+        generation=current.generation + 1 if current else 1,
+        commit_id=secrets.token_hex(16),
+        parent_commit=current.commit_id if current else None,
+        champion=wanted.champion,
+        by=wanted.by,
+        at=timestamp(now()),
+        reason=wanted.reason,
+    )
+
+
+def _win_generation(store: ObjectStore, commit: Pointer) -> bool:
+    try:
+        store.put(history_key(commit.generation), commit.to_bytes(), if_absent=True)
+    except _UNDECIDED as refusal:
+        entry = read_history(store, commit.generation)
+        if entry is None and isinstance(refusal, StorageUnavailableError):
+            raise
+        return entry is not None and entry.commit_id == commit.commit_id
+    return True
+
+
+def _replace_current(store: ObjectStore, commit: Pointer, etag: str | None) -> None:
+    """Bring current.json up to a commit that history already holds; whoever does it first, it is done."""
+    for _ in range(ATTEMPTS):
+        try:
+            store.put(CURRENT, commit.to_bytes(), if_match=etag, if_absent=etag is None)
+        except _UNDECIDED:
+            current = read(store)
+            if current and current.pointer.generation >= commit.generation:
+                return
+            etag = current.etag if current else None
+        else:
+            return
+    raise StorageUnavailableError(
+        f"generation {commit.generation} is recorded but models/current.json was not replaced",
+        "Repeat any move, such as a retrain: it finishes this one first.",
+    )
+
+
+def _finish_interrupted_move(store: ObjectStore, current: ReadPointer | None) -> ReadPointer | None:
+    while pending := read_history(store, current.pointer.generation + 1 if current else 1):
+        _replace_current(store, pending, current.etag if current else None)
+        current = read(store)
+    return current

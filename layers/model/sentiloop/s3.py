@@ -1,0 +1,103 @@
+"""The one storage adapter: S3 and whatever speaks its protocol."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sentiloop.errors import (
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    SentiloopError,
+    StorageUnavailableError,
+    WriteConflictError,
+)
+from sentiloop.storage import StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ERRORS: dict[str, type[SentiloopError]] = {
+    "404": ObjectNotFoundError,
+    "NoSuchKey": ObjectNotFoundError,
+    "412": PreconditionFailedError,
+    "PreconditionFailed": PreconditionFailedError,
+    "409": WriteConflictError,
+    "ConditionalRequestConflict": WriteConflictError,
+    "OperationAborted": WriteConflictError,
+}
+_CONTENT_TYPES = {"json": "application/json", "jsonl": "application/x-ndjson", "html": "text/html; charset=utf-8"}
+
+
+class S3Store:
+    """Objects of one bucket. Endpoint, region and credentials come from the standard AWS environment variables.
+
+    Args:
+        bucket: the bucket's name.
+        read_timeout: seconds to wait for a reply; keep it short where a user waits.
+        attempts: tries a call, the first included.
+    """
+
+    def __init__(self, bucket: str, *, read_timeout: float = 5, attempts: int = 3) -> None:
+        self.bucket = bucket
+        self._read_timeout = read_timeout
+        self._attempts = attempts
+
+    @cached_property
+    def _client(self) -> "S3Client":
+        import boto3  # noqa: PLC0415 - 200 ms that only a request which needs storage pays
+        from botocore.config import Config  # noqa: PLC0415
+
+        retries: Any = {"mode": "standard", "total_max_attempts": self._attempts}
+        config = Config(connect_timeout=1, read_timeout=self._read_timeout, retries=retries)
+        return boto3.client("s3", config=config)
+
+    def get(self, key: str) -> StoredObject:
+        """See `ObjectStore.get`."""
+        try:
+            reply = self._client.get_object(Bucket=self.bucket, Key=key)
+            return StoredObject(reply["Body"].read(), reply["ETag"])
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise _translated(error, key) from error
+
+    def get_if_changed(self, key: str, etag: str) -> StoredObject | None:
+        """See `ObjectStore.get_if_changed`."""
+        try:
+            condition: Any = {"IfNoneMatch": etag} if etag else {}
+            reply = self._client.get_object(Bucket=self.bucket, Key=key, **condition)
+            return StoredObject(reply["Body"].read(), reply["ETag"])
+        except (ClientError, BotoCoreError, OSError) as error:
+            if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:  # noqa: PLR2004
+                return None
+            raise _translated(error, key) from error
+
+    def put(self, key: str, body: bytes, *, if_absent: bool = False, if_match: str | None = None) -> str:
+        """See `ObjectStore.put`."""
+        conditions: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {"IfMatch": if_match} if if_match else {}
+        content_type = _CONTENT_TYPES.get(key.rpartition(".")[2], "application/octet-stream")
+        try:
+            reply = self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **conditions
+            )
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise _translated(error, key) from error
+        return reply["ETag"]
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """See `ObjectStore.keys`."""
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=after):
+                for item in page.get("Contents", []):
+                    yield item["Key"]
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise _translated(error, prefix) from error
+
+
+def _translated(error: Exception, key: str) -> SentiloopError:
+    """Map a client error to ours. What is neither an answer about the key nor a conflict counts as 'not available'."""
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        return _ERRORS.get(code, StorageUnavailableError)(f"{code} for {key}")
+    return StorageUnavailableError(f"{type(error).__name__} for {key}")

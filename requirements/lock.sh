@@ -1,0 +1,14 @@
+#!/bin/sh
+# Resolve every requirements set once, for all platforms and every Python from 3.11, so that the sets agree with each other.
+set -eu
+cd "$(dirname "$0")/.."
+compile() { uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"; }
+compile requirements/dev.in -o requirements/dev.txt
+compile requirements/sam.in -o requirements/sam.txt
+for name in local data; do
+    compile "requirements/$name.in" -c requirements/dev.txt -o "requirements/$name.txt"
+done
+for name in predict feedback retrain; do
+    compile "functions/$name/requirements.in" -c requirements/dev.txt -o "functions/$name/requirements.txt"
+done
