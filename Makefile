@@ -11,7 +11,7 @@ PIP_INSTALL := install --quiet --disable-pip-version-check --no-deps --require-h
 RUN := PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up retrain data test check format openapi baseline lock clean bench-accuracy bench-retrain
+.PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,7 +55,7 @@ bench-retrain: .venv/dev ## seconds and memory of a retrain on SST-2: make bench
 
 # --- make what is committed --------------------------------------------------------------------------------------
 
-openapi: .venv/local ## write openapi.json and docs.html from the code
+contract: .venv/local ## write openapi.json, docs.html and docs/settings.md from the code
 	$(RUN) -m infra.contract
 
 baseline: .venv/local ## train the bundled baseline: make baseline DATA=folder

@@ -1,11 +1,12 @@
-"""`make openapi`: write the HTTP contract, one document for all functions, and the reference page made from it.
+"""`make contract`: write what the code promises to its users: the HTTP contract, its reference page, the settings.
 
-Both are committed with the predict function, which serves them; a test holds them to the code.
+All are committed, the first two with the predict function, which serves them; a test holds them to the code.
 """
 
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from feedback.routes import create_feedback_app
 from predict.routes import create_predict_app
 from sentiloop.s3 import S3Store
 from sentiloop.serving import LiveModel
-from sentiloop.settings import Secret, Settings
+from sentiloop.settings import Secret, Settings, variable
 
-FOLDER = Path(__file__).parents[1] / "functions" / "predict" / "predict"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "functions" / "predict" / "predict"
+SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 API_KEY = {"type": "apiKey", "in": "header", "name": "x-api-key"}
 STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:58rem;margin:2rem auto;
 padding:0 1rem}h2{margin-top:2.2rem;border-top:1px solid #8886;padding-top:1.2rem}code,pre{font:14px/1.45 monospace}
@@ -111,11 +114,31 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return f"<table><tr>{cells}</tr>{body}</table>"
 
 
+def settings_page() -> str:
+    """Return the table of all settings, as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables of the functions, written by `make contract`. An empty value means the default; one that",
+        "starts with `SENTILOOP_` and is not in this table is an error. Endpoint, region and credentials of the",
+        "bucket come from the standard AWS variables, such as `AWS_ENDPOINT_URL_S3`.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for setting in fields(Settings):
+        default = "" if isinstance(setting.default, Secret) or setting.default in (None, ()) else setting.default
+        shown = f"`{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else ""
+        lines.append(f"| `{variable(setting.name)}` | {shown} | {setting.metadata['doc']} |")
+    return "\n".join([*lines, ""])
+
+
 def main() -> int:
-    """Write both files."""
+    """Write the files."""
     document = openapi_document()
     (FOLDER / "openapi.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     (FOLDER / "docs.html").write_text(reference_page(document))
+    SETTINGS_PAGE.write_text(settings_page())
     return 0
 
 

@@ -45,8 +45,8 @@ class TermWeights(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Counts to TF-IDF values, sharpened by what a term tells about the label, over a length norm.
 
     A bucket's value is its inverse document frequency, ln((1 + n) / (1 + df)) + 1, times one plus the mean over labels
-    of |ln(P(term | label) / P(term | other labels))|, naive Bayes log-count ratios after Wang and Manning, Baselines
-    and Bigrams (2012). What never occurred has the value zero: nothing is known of it, and it neither counts nor dilutes.
+    of |ln(P(term | label) / P(term | other labels))|, the log-count ratio of Wang and Manning, Baselines and
+    Bigrams (2012). What never occurred has the value zero: nothing is known of it, and it neither counts nor dilutes.
 
     The norm of a text is the root of the sum of squared values over all occurrences. Unlike the Euclidean norm of the
     row it is a sum over words and pairs, which is what lets a scorer keep one small tuple a word.

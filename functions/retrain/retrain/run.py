@@ -166,11 +166,11 @@ def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
             _finish_interrupted_run(store, task)
         return f"nothing new since {champion.target.version}, which learned from this very snapshot"
     for key in decisions:
-        if key.startswith(decision_prefix(snapshot.digest, task.digest)):
-            return f"decided before, in {key}"
         record = json.loads(store.get(key).body)
         if record["outcome"] == "promoted":
             return f"{record['version']} learned from this very snapshot and was rolled back; new feedback is needed"
+        if key.startswith(decision_prefix(snapshot.digest, task.digest)):
+            return f"decided before, in {key}"
     return None
 
 

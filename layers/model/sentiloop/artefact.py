@@ -24,6 +24,7 @@ KIND = "hashed-linear"  # an encoder would be another kind behind the same `load
 MAX_LABELS = 32
 MAX_WIDTH = 2**22
 MAX_WEIGHTS_BYTES = 64 * 2**20
+MAX_MAGNITUDE = 1e30  # of scales, their inverses and intercepts: no text can make a logit of them overflow
 _ITEM_TYPES: dict[str, Literal["b", "h"]] = {"int8": "b", "int16": "h"}
 
 
@@ -91,7 +92,7 @@ def load(manifest: bytes, weights: bytes) -> Model:
     _require(type(width) is int and 2 <= width <= MAX_WIDTH and width & (width - 1) == 0, "width", "no power of two")  # noqa: PLR2004
     columns = len(labels) + 1
     scales = _finite_numbers(fields, "scales", columns)
-    _require(all(scale > 0 for scale in scales), "scales", "have to be positive")
+    _require(all(scale >= 1 / MAX_MAGNITUDE for scale in scales), "scales", "have to be positive, and not next to zero")
     low_confidence = fields.get("low_confidence")
     _require(_is_number(low_confidence) and 0 <= low_confidence <= 1, "low_confidence", "no share")
     return Model(
@@ -124,8 +125,9 @@ def _check_labels(labels: Any) -> None:
 def _table(described: Any, weights: bytes, items: int) -> "memoryview[int]":
     _require(isinstance(described, dict), "weights", "are not described")
     _require(described.get("file") == WEIGHTS, "weights", f"the file has to be {WEIGHTS}")
-    _require(described.get("item_type") in _ITEM_TYPES, "weights", f"item_type is none of {', '.join(_ITEM_TYPES)}")
-    code = _ITEM_TYPES[described["item_type"]]
+    code = _ITEM_TYPES.get(str(described.get("item_type")))
+    _require(code is not None, "weights", f"item_type is none of {', '.join(_ITEM_TYPES)}")
+    assert code is not None  # noqa: S101 - for the type checker
     size = items * array(code).itemsize
     _require(size <= MAX_WEIGHTS_BYTES, "size", f"more than {MAX_WEIGHTS_BYTES} bytes")
     _require(
@@ -143,7 +145,8 @@ def _finite_numbers(fields: Mapping[str, Any], name: str, count: int) -> tuple[f
     values = fields.get(name)
     _require(isinstance(values, list) and len(values) == count, name, f"have to be {count} numbers")
     assert isinstance(values, list)  # noqa: S101 - for the type checker
-    _require(all(_is_number(value) for value in values), name, "not all finite numbers")
+    usable = all(_is_number(value) and abs(value) <= MAX_MAGNITUDE for value in values)
+    _require(usable, name, f"not all finite numbers within ±{MAX_MAGNITUDE}")
     return tuple(float(value) for value in values)
 
 

@@ -21,7 +21,7 @@ LONGEST_WORD = 40  # characters that count; longer ones are noise, and a bound o
 START, END = "\x02", "\x03"  # cannot be tokens: tokens are word characters, ! and ?
 
 _TOKEN = re.compile(r"\w+(?:'\w+)*|[!?]")
-_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼʹ`´′＇", "'"))
+_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼʹ`′＇", "'"))
 _UINT32 = 0xFFFFFFFF
 # Odd 32-bit constants from the golden ratio and from xxHash's primes: they spread neighbouring hashes.
 LEFT_FACTOR, RIGHT_FACTOR, NEGATED_SALT = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
@@ -38,6 +38,7 @@ def normalise(text: str) -> str:
     """Return the text in one form of Unicode (NFKC), case and apostrophe."""
     if text.isascii():
         return text.lower().replace("`", "'")
+    text = text.replace("´", "'")  # the one apostrophe that NFKC would take apart, into a space and an accent
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_APOSTROPHES)
 
 
