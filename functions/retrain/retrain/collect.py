@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sentiloop.errors import RecordError
@@ -43,10 +43,6 @@ class Collected:
     broken: tuple[Quarantined, ...]
     settled: Mapping[str, str | None]
 
-    def unsettled(self) -> "Collected":
-        """Return the same as if nothing were known of earlier runs."""
-        return replace(self, settled={})
-
 
 def collect(store: ObjectStore, snapshot: str | None) -> Collected:
     """Return the corrections of an earlier snapshot and all that were stored since.
@@ -55,8 +51,8 @@ def collect(store: ObjectStore, snapshot: str | None) -> Collected:
         store: the bucket.
         snapshot: digest of the snapshot to go on from; None reads everything.
     """
-    known, left_out = _read_snapshot(store, snapshot) if snapshot else ([], {})
-    after = f"{FEEDBACK}dt={_watermark(known):%Y-%m-%d}/" if known else ""
+    known, left_out = read_corrections(store, snapshot) if snapshot else ((), {})
+    after = f"{FEEDBACK}dt={_watermark(known).isoformat()}/" if known else ""
     corrections = {correction.id: correction for correction in known}
     broken: list[Quarantined] = []
     keys = list(store.keys(FEEDBACK, after=after))
@@ -77,16 +73,18 @@ def corrections_body(corrections: tuple[Correction, ...]) -> bytes:
     return gzip.compress(to_lines(corrections), mtime=0)
 
 
-def _watermark(known: list[Correction]) -> date:
+def _watermark(known: tuple[Correction, ...]) -> date:
     """Return the first day to read again. A clock that ran ahead must not hide what others store until then."""
     newest = max(date.fromisoformat(correction.received_at[:10]) for correction in known)
-    return min(newest, now().date()) - OVERLAP
+    return max(min(newest, now().date()), date.min + OVERLAP) - OVERLAP
 
 
-def _read_snapshot(store: ObjectStore, snapshot: str) -> tuple[list[Correction], dict[str, str]]:
+def read_corrections(store: ObjectStore, snapshot: str) -> tuple[tuple[Correction, ...], dict[str, str]]:
+    """Return the corrections behind a snapshot, and of those that it left out the reason by id."""
     folder = f"{SNAPSHOTS}{snapshot}/"
     body = gzip.decompress(store.get(folder + CORRECTIONS).body)
-    return [Correction.from_line(line) for line in body.splitlines()], json.loads(store.get(folder + LEFT_OUT).body)
+    corrections = tuple(Correction.from_line(line) for line in body.splitlines())
+    return corrections, json.loads(store.get(folder + LEFT_OUT).body)
 
 
 def _parse(key: str, body: bytes) -> Iterator[Correction | Quarantined]:

@@ -64,12 +64,12 @@ def store_dataset(store: ObjectStore, name: str, rows: Iterable[Row], *, source:
         "splits": dict(Counter(row.split or "by hash" for row in kept)),
         "file": "rows.jsonl.gz",
     }
-    try:
-        store.put(f"{BASE}{name}/rows.jsonl.gz", gzip.compress(body, mtime=0), if_absent=True)
-        store.put(f"{BASE}{name}/manifest.json", to_json(manifest), if_absent=True)
-    except PreconditionFailedError:
-        if read_dataset(store, name).digest != digest:
-            raise DatasetError(f"{name} exists with other rows", "Choose another name.") from None
+    for file, content in (("rows.jsonl.gz", gzip.compress(body, mtime=0)), ("manifest.json", to_json(manifest))):
+        try:
+            store.put(f"{BASE}{name}/{file}", content, if_absent=True)
+        except PreconditionFailedError:
+            if read_dataset(store, name).digest != digest:
+                raise DatasetError(f"{name} exists with other rows", "Choose another name.") from None
     return manifest
 
 

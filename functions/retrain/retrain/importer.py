@@ -3,16 +3,19 @@
 import csv
 import gzip
 import json
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from retrain.datasets import DatasetError, Row
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 _TWO = {0: "negative", 1: "positive"}
 _THREE = {0: "negative", 1: "neutral", 2: "positive"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPLITS = {"train": "train", "validation": "dev", "dev": "dev", "test": "test"}
 
 
@@ -83,18 +86,27 @@ def read_hub(name: str) -> list[Row]:
 
 def _read_file(path: Path, split: str | None) -> Iterator[Row]:
     opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8", newline="") as lines:
-        records: Iterable[Any] = csv.DictReader(lines) if ".csv" in path.suffixes else map(_parse, lines)
-        for number, record in enumerate(records, 1):
-            text = record.get("text") if isinstance(record, dict) else None
-            label = record.get("label") if isinstance(record, dict) else None
-            if not isinstance(text, str) or not text.strip() or not isinstance(label, str) or not label.strip():
-                raise DatasetError(f'{path.name}, row {number}: "text" and "label" have to be non-empty strings')
-            yield Row(text, label, split)
+    number = 0
+    try:
+        with opened(path, "rt", encoding="utf-8", newline="") as lines:
+            records: Iterable[Any] = csv.DictReader(lines) if ".csv" in path.suffixes else map(_parse, lines)
+            for number, record in enumerate(records, 1):
+                fields = record if isinstance(record, dict) else {}
+                text, label = fields.get("text"), fields.get("label")
+                if not _is_said(text) or not _is_said(label):
+                    raise DatasetError(f'{path.name}, row {number}: "text" and "label" have to be non-empty strings')
+                yield Row(text, label, split)
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path.name}, after row {number}: not readable: {error}") from error
+
+
+def _is_said(value: Any) -> TypeGuard[str]:
+    """Return whether the value is a string with something in it that UTF-8 can hold."""
+    return isinstance(value, str) and bool(value.strip()) and not _SURROGATE.search(value)
 
 
 def _parse(line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

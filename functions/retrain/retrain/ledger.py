@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -11,7 +12,6 @@ from sentiloop.records import now, timestamp, to_json
 from sentiloop.storage import ObjectStore
 
 from retrain.collect import Collected, Quarantined
-from retrain.snapshot import Snapshot
 
 RUNS = "runs/"
 _SKIPPED = "skipped"
@@ -33,34 +33,47 @@ def write_record(store: ObjectStore, snapshot: str, input_digest: str, record: M
     return complete
 
 
-def settle(
-    store: ObjectStore, collected: Collected, snapshot: Snapshot, input_digest: str, learned_in: str | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision on a snapshot.
+
+    Attributes:
+        snapshot: the snapshot's digest.
+        left_out: why corrections behind it are not in it, by id.
+        input_digest: names the decision.
+        learned_in: the version that learned from the snapshot, if it was promoted.
+    """
+
+    snapshot: str
+    left_out: Mapping[str, str]
+    input_digest: str
+    learned_in: str | None
+
+
+def settle(store: ObjectStore, collected: Collected, decision: Decision) -> None:
     """Write down what became of the corrections whose fate this run changed, in the quarantine and for the receipts.
 
     Args:
         store: the bucket.
         collected: what the run read, and what the champion's snapshot had settled already.
-        snapshot: the run's snapshot.
-        input_digest: names the run.
-        learned_in: the version that learned from the snapshot, if it was promoted.
+        decision: what it came to.
     """
     outcomes: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
     set_aside: list[Quarantined] = list(collected.broken)
-    for entry in snapshot.corrections:
-        reason = snapshot.left_out.get(entry.id)
+    for entry in collected.corrections:
+        reason = decision.left_out.get(entry.id)
         if collected.settled.get(entry.id, "") == reason:
             continue
         day = entry.received_at[:10]
         if reason:
             set_aside.append(Quarantined(entry.id, day, reason, entry.to_line()))
             continue
-        learned = {"version": learned_in} if learned_in else {}
-        outcomes[day][entry.id] = {"snapshot": snapshot.digest, **learned}
+        learned = {"version": decision.learned_in} if decision.learned_in else {}
+        outcomes[day][entry.id] = {"snapshot": decision.snapshot, **learned}
     for row in set_aside:
         outcomes[row.day][row.id] = {"quarantine": row.reason}
     _quarantine(store, set_aside)
-    run = f"{timestamp(now())}-{input_digest[:16]}"
+    run = f"{timestamp(now())}-{decision.input_digest[:16]}"
     for day, fates in outcomes.items():
         create(store, outcome_key(day, run), outcome_body(fates))
 

@@ -91,6 +91,7 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
         y: Sequence[str],
         sample_weight: Floats | None = None,
         labels: Sequence[str] | None = None,
+        possible: NDArray[np.bool_] | None = None,
         prior: tuple[Floats, Floats] | None = None,
     ) -> Self:
         """Fit to rows `X` and labels `y`.
@@ -100,6 +101,7 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
             y: n labels.
             sample_weight: n weights.
             labels: all labels in sorted order, for one that `y` may lack.
+            possible: n x K, which labels a row could have had; of the others it says nothing. None: all.
             prior: coefficients K x width and intercepts K.
         """
         self.classes_ = np.array(labels if labels is not None else sorted(set(y)))
@@ -107,18 +109,24 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
         weights = np.ones(rows) if sample_weight is None else np.asarray(sample_weight, float)
         start, bias = prior if prior is not None else (np.zeros((count, width)), np.zeros(count))
         active = np.flatnonzero(np.bincount(X.indices, minlength=width))
-        problem = _Problem(X[:, active], np.searchsorted(self.classes_, y), weights, self.C, X @ start.T + bias)
+        begin = np.zeros((len(active) + 1, count))
+        if self.warm_start and (before := getattr(self, "coef_", None)) is not None:
+            begin[:-1], begin[-1] = (before - start)[:, active].T, self.intercept_ - bias
+        offset = X @ start.T + bias
+        if possible is not None:
+            offset[~possible] = -np.inf
+        problem = _Problem(X[:, active], np.searchsorted(self.classes_, y), weights, self.C, offset)
         found = minimize(
             problem.loss_and_gradient,
-            np.zeros(count * (len(active) + 1)),
+            begin.ravel(),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": self.max_iter, "maxcor": 10, "ftol": self.tol, "gtol": 0.0},
         )
         learned = found.x.reshape(len(active) + 1, count)
-        self.coef_ = np.array(start, dtype=np.float64)
+        self.coef_: Floats = np.array(start, dtype=np.float64)
         self.coef_[:, active] += learned[:-1].T
-        self.intercept_ = bias + learned[-1]
+        self.intercept_: Floats = bias + learned[-1]
         self.n_iter_ = np.array([found.nit])
         self.n_features_in_ = width
         return self

@@ -15,10 +15,10 @@ from sentiloop.storage import ObjectStore
 
 from retrain.bootstrap import bootstrap
 from retrain.champion import Champion, read_champion
-from retrain.collect import Collected, collect
+from retrain.collect import Collected, collect, read_corrections
 from retrain.datasets import read_datasets
 from retrain.judge import Judged, judge
-from retrain.ledger import decision_prefix, settle, write_record
+from retrain.ledger import Decision, decision_prefix, settle, write_record
 from retrain.merge import merge_corrections
 from retrain.report import write_report
 from retrain.snapshot import Snapshot, make_snapshot, store_snapshot
@@ -54,12 +54,14 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
     bootstrap(store)
     for _ in range(pointer.ATTEMPTS):
         task = prepare(store, settings, recipe)
+        _finish_interrupted_run(store, task.champion)
         if reason := _reason_to_skip(store, task):
             return write_record(store, task.snapshot.digest, task.digest, {"outcome": "skipped", "reasons": [reason]})
         store_snapshot(store, task.snapshot)
         record = _decide(store, settings, recipe, task, by)
         if record is not None:
-            settle(store, task.collected, task.snapshot, task.digest, record.get("version"))
+            settled = Decision(task.snapshot.digest, task.snapshot.left_out, task.digest, record.get("version"))
+            settle(store, task.collected, settled)
             return write_record(store, task.snapshot.digest, task.digest, record)
     raise PointerError("the pointer kept moving while candidates were judged")
 
@@ -160,12 +162,9 @@ def _gate(settings: Settings) -> dict[str, float]:
 
 def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
     snapshot, champion = task.snapshot, task.champion
-    decisions = list(store.keys(decision_prefix(snapshot.digest)))
     if champion.snapshot == snapshot.digest:
-        if not decisions:
-            _finish_interrupted_run(store, task)
         return f"nothing new since {champion.target.version}, which learned from this very snapshot"
-    for key in decisions:
+    for key in store.keys(decision_prefix(snapshot.digest)):
         record = json.loads(store.get(key).body)
         if record["outcome"] == "promoted":
             return f"{record['version']} learned from this very snapshot and was rolled back; new feedback is needed"
@@ -174,14 +173,18 @@ def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
     return None
 
 
-def _finish_interrupted_run(store: ObjectStore, task: Task) -> None:
-    """Write what a run that ended right after its promotion left unwritten."""
-    version = task.champion.target.version
+def _finish_interrupted_run(store: ObjectStore, champion: Champion) -> None:
+    """Write what the run that promoted the champion left unwritten if it ended right after; mostly there is nothing."""
+    snapshot, version = champion.snapshot, champion.target.version
     digest = version.removeprefix("v")
-    settle(store, task.collected.unsettled(), task.snapshot, digest, version)
+    if snapshot is None or any(store.keys(decision_prefix(snapshot, digest))):
+        return
+    corrections, left_out = read_corrections(store, snapshot)
+    everything = Collected(corrections, collect(store, None).broken, settled={})
+    settle(store, everything, Decision(snapshot, left_out, digest, version))
     reasons = ["recorded by the next run: the run that promoted it was cut short"]
-    record = {"outcome": "promoted", "version": version, "reasons": reasons, "snapshot": task.snapshot.digest}
-    write_record(store, task.snapshot.digest, digest, record)
+    record = {"outcome": "promoted", "version": version, "reasons": reasons, "snapshot": snapshot}
+    write_record(store, snapshot, digest, record)
 
 
 def _present(store: ObjectStore) -> Pointer:

@@ -38,7 +38,7 @@ class Recipe:
         width: feature buckets, a power of two.
         item_type: integers that weights are rounded to.
         c: trust in a row against the prior: the penalty's inverse strength, as scikit-learn's C.
-        balance: 0 takes the labels as often as they come, 1 makes all weigh the same; between, a rare label gains.
+        balance: 0 takes a source's labels as often as they come, 1 makes all weigh the same.
         max_iter: most passes of the solver.
         features: version of the feature function.
     """
@@ -91,7 +91,7 @@ class _Start:
 
 
 def train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None = None) -> Trained:
-    """Train on rows with the columns text, label and, if rows do not weigh alike, weight.
+    """Train on rows with the columns text and label; weight, where rows do not weigh alike; and source.
 
     Args:
         rows: the training side only.
@@ -107,25 +107,26 @@ def train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None = None) -> Tra
         raise TrainingError(f"{len(rows)} rows with the labels {labels} are too little to learn from")
     if prior and prior.width != recipe.width:
         raise TrainingError(f"the prior is {prior.width} buckets wide, the recipe {recipe.width}")
-    texts, truth = rows["text"].tolist(), rows["label"].to_numpy()
-    weight = rows["weight"].to_numpy() if "weight" in rows else np.ones(len(rows))
-    weight = weight * label_weights(truth, weight, recipe.balance)
+    rows = rows.assign(weight=label_weights(rows, recipe.balance))
+    texts = rows["text"].tolist()
     counts = BucketCounts(recipe.width).transform(texts)
     start = _Start(labels, *_from_model(prior)) if prior else _Start(labels)
 
     kept, held = calibration_split(texts)
-    trial = _fit(counts[kept], truth[kept], weight[kept], recipe, start)
+    learner = PriorLogisticRegression(C=recipe.c, max_iter=recipe.max_iter, tol=1e-6, warm_start=True)
+    trial = _fit(learner, counts[kept], rows[kept], start)
     logits = trial.decision_function(counts[held])
-    positions = np.searchsorted(labels, truth[held])
+    positions = np.searchsorted(labels, rows["label"][held])
     lengths = np.array([len(text) for text, is_held in zip(texts, held, strict=True) if is_held])
-    temperature = fit_temperature(logits, positions, weight[held] * lengths)  # a fragment counts less than a sentence
+    weight = rows["weight"][held].to_numpy() * lengths  # a fragment counts less than a sentence
+    temperature = fit_temperature(logits, positions, weight)
     probabilities = bulk.softmax(logits / temperature)
     doubt = choose_low_confidence(
         probabilities.max(axis=1), probabilities.argmax(axis=1) == positions, LOW_CONFIDENCE_ERRORS
     )
 
-    fitted = _fit(counts, truth, weight, recipe, start)
-    terms, learner = fitted["terms"], fitted["regression"]
+    fitted = _fit(learner, counts, rows, start)
+    terms = fitted["terms"]
     learner.coef_ /= temperature
     learner.intercept_ /= temperature
     weights, scales = quantise(terms, learner, recipe.item_type)
@@ -143,11 +144,28 @@ def train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None = None) -> Tra
     return Trained(weights, facts, recipe.item_type, pipeline)
 
 
-def label_weights(truth: NDArray[Any], weight: Floats, balance: float) -> Floats:
-    """Return a factor for each row: (mean weight of a label / weight of its label) ** balance."""
-    _, numbers = np.unique(truth, return_inverse=True)
-    totals = np.bincount(numbers, weight)
-    return np.asarray((totals.mean() / totals) ** balance)[numbers]
+def possible_labels(rows: pd.DataFrame, labels: list[str]) -> NDArray[np.bool_]:
+    """Return, n x K, the labels that a row's source uses at all.
+
+    A source without neutral rows left them out; that its rows are not neutral is no news, and must not teach that
+    nothing is. Rows without a source could have had any label.
+    """
+    if "source" not in rows:
+        return np.ones((len(rows), len(labels)), bool)
+    used = pd.crosstab(rows["source"], rows["label"]).reindex(columns=labels, fill_value=0) > 0
+    return np.asarray(used.loc[rows["source"]].to_numpy())
+
+
+def label_weights(rows: pd.DataFrame, balance: float) -> Floats:
+    """Return each row's weight, raised where its label is rare in its source.
+
+    The factor is (mean weight of the source's labels / weight of this label) ** balance.
+    """
+    weight = rows["weight"] if "weight" in rows else pd.Series(1.0, index=rows.index)
+    source = rows["source"] if "source" in rows else pd.Series("", index=rows.index)
+    totals = weight.groupby([source, rows["label"]]).transform("sum")
+    labels = rows["label"].groupby(source).transform("nunique")
+    return np.asarray(weight * (weight.groupby(source).transform("sum") / labels / totals) ** balance, dtype=float)
 
 
 def fit_temperature(logits: Floats, truth: NDArray[np.int64], weight: Floats) -> float:
@@ -178,12 +196,17 @@ def quantise(terms: TermWeights, learner: PriorLogisticRegression, item_type: st
     return table.astype(np.dtype(item_type).newbyteorder("<")).tobytes(), [*scales.tolist(), value_scale]
 
 
-def _fit(counts: Any, truth: Any, weight: Floats, recipe: Recipe, start: _Start) -> Pipeline:
-    """Fit term weights, unless the prior brings its own, and the regression to counts."""
+def _fit(learner: PriorLogisticRegression, counts: Any, rows: pd.DataFrame, start: _Start) -> Pipeline:
+    """Fit term weights, unless the prior brings its own, and the regression to counts, going on from its last fit."""
+    truth = rows["label"].to_numpy()
     terms = start.terms or TermWeights().fit(counts, truth)
-    learner = PriorLogisticRegression(C=recipe.c, max_iter=recipe.max_iter, tol=1e-6)
     learner.fit(
-        terms.transform(counts), truth, sample_weight=weight, labels=start.labels, prior=start.coefficients_and_bias
+        terms.transform(counts),
+        truth,
+        sample_weight=rows["weight"].to_numpy(),
+        labels=start.labels,
+        possible=possible_labels(rows, start.labels),
+        prior=start.coefficients_and_bias,
     )
     return Pipeline([("terms", terms), ("regression", learner)])
 

@@ -49,9 +49,11 @@ def outcome_body(outcomes: Mapping[str, Mapping[str, str]]) -> bytes:
 
 
 def read_outcome(store: ObjectStore, correction: str) -> dict[str, Any]:
-    """Return all that is known of a correction; where runs differ, the first to learn it counts."""
+    """Return all that is known of a correction: the first run to learn it counts, and the last to leave it out."""
     outcome: dict[str, Any] = {}
     for key in store.keys(outcome_prefix(day_of(correction) or "")):
         found = json.loads(store.get(key).body).get(correction, {})
+        if found:
+            outcome.pop("quarantine", None)  # unless this run says so again
         outcome = {**found, **outcome}
     return outcome

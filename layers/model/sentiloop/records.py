@@ -10,6 +10,7 @@ from sentiloop.errors import RecordError
 
 SOURCES = ("user", "reviewer", "llm", "rule")
 MAX_LINE_BYTES = 1_048_576  # far above a longest text; a longer line is an accident or an attack
+MAX_NESTING = 20  # levels inside an unknown field
 
 
 def now() -> datetime:
@@ -45,6 +46,7 @@ class _Record:
         names = {entry.name for entry in fields(cls)} - {"extra"}
         extra = {name: value for name, value in values.items() if name not in names}
         known = {name: value for name, value in values.items() if name in names}
+        _check_extra(extra)
         try:
             record = cls(extra=extra, **known)
         except TypeError as error:
@@ -88,8 +90,8 @@ class Correction(_Record):
             moment = datetime.fromisoformat(self.received_at)
         except ValueError:
             raise RecordError("received_at is no ISO 8601 time") from None
-        if moment.tzinfo is None:
-            raise RecordError("received_at has no time zone")
+        if moment.tzinfo != UTC or timestamp(moment) != self.received_at:  # days and order are read off the text
+            raise RecordError("received_at is not in UTC and written like 2026-01-31T08:00:00.000Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,21 @@ def _parse_object(line: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RecordError("not a JSON object")
     return values
+
+
+def _check_extra(extra: dict[str, Any]) -> None:
+    """Raise `RecordError` for unknown fields that could not be written again."""
+    if not _nested_within(extra, MAX_NESTING):
+        raise RecordError(f"unknown fields are nested more than {MAX_NESTING} levels deep")
+    try:
+        to_json(extra)
+    except ValueError:
+        raise RecordError("an unknown field holds a number that is not finite, or an unpaired surrogate") from None
+
+
+def _nested_within(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels >= 0 and all(_nested_within(entry, levels - 1) for entry in inner)
 
 
 def _check_strings(record: _Record, names: Iterable[str], *, required: bool) -> None:

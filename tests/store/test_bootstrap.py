@@ -1,0 +1,88 @@
+"""An empty bucket gets its first content, however often and however interrupted."""
+
+import pytest
+from retrain.bootstrap import bootstrap
+from retrain.datasets import SEED, read_datasets
+from sentiloop import artefact, pointer, registry
+from sentiloop.registry import version_key
+from sentiloop.s3 import S3Store
+from sentiloop.serving import LiveModel, baseline
+
+from tests.builders import make_model
+from tests.faults.faulty_store import CrashError, Fault, FaultyStore
+from tests.faults.memory_store import MemoryStore
+from tests.store.conftest import Shelf
+
+
+def test_an_empty_bucket_gets_the_baseline_as_generation_one_and_the_seed_corpus(store: S3Store) -> None:
+    first = bootstrap(store)
+    assert (first.generation, first.champion.version, first.by) == (1, baseline().version, "bootstrap")
+    assert registry.fetch(store, first.champion).table == baseline().table
+    assert [dataset.name for dataset in read_datasets(store)] == [SEED]
+
+
+def test_a_reader_finds_the_baseline_healthy_afterwards(store: S3Store) -> None:
+    bootstrap(store)
+    served = LiveModel(store, 0).current()
+    assert (served.model.version, served.problem) == (baseline().version, None)
+
+
+def test_a_second_time_changes_nothing(store: S3Store) -> None:
+    first = bootstrap(store)
+    before = {key: store.get(key).etag for key in store.keys("")}
+    assert bootstrap(store) == first
+    assert {key: store.get(key).etag for key in store.keys("")} == before
+
+
+def test_a_bucket_with_a_pointer_keeps_it(store: S3Store, shelf: Shelf) -> None:
+    target = shelf.promote("v1")
+    assert bootstrap(store).champion == target
+    assert [dataset.name for dataset in read_datasets(store)] == [SEED]
+
+
+def test_a_promotion_that_comes_meanwhile_is_not_taken_back() -> None:
+    """Two instances may find the bucket empty at once; the slower one must not undo what happened since."""
+    memory = MemoryStore()
+    slow = FaultyStore(memory)
+    promoted = make_model(version="v2")
+
+    def others_go_on(key: str) -> None:
+        if key == version_key(baseline().version, artefact.MANIFEST):
+            slow.before_write = lambda _key: None
+            bootstrap(memory)
+            registry.publish(memory, "v2", promoted.manifest, {artefact.WEIGHTS: promoted.weights})
+            registry.promote(memory, promoted.target, by="somebody else", reason="better")
+
+    slow.before_write = others_go_on
+    assert bootstrap(slow).champion == promoted.target
+    found = pointer.read(memory)
+    assert found is not None
+    assert found.pointer.champion == promoted.target
+
+
+def test_wherever_it_is_cut_short_the_next_time_completes_it() -> None:
+    write = 0
+    while True:
+        write += 1
+        for fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
+            memory = MemoryStore()
+            faulty = FaultyStore(memory, {write: fault})
+            try:
+                bootstrap(faulty)
+            except CrashError:
+                assert LiveModel(memory, 0).current().model.version == baseline().version
+                bootstrap(memory)
+            else:
+                assert write > 6, "seed rows and manifest, weights and manifest, history and pointer"
+                return
+            assert LiveModel(memory, 0).current().problem is None
+            assert [dataset.name for dataset in read_datasets(memory)] == [SEED]
+            assert len(list(memory.keys("models/history/"))) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.CONFLICT, Fault.DOWN])
+def test_storage_trouble_is_raised_and_the_next_time_completes_it(fault: Fault) -> None:
+    memory = MemoryStore()
+    with pytest.raises(Exception, match=fault.value):
+        bootstrap(FaultyStore(memory, {3: fault}))
+    assert bootstrap(memory).generation == 1
