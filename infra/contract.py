@@ -119,8 +119,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables of the functions, written by `make contract`. An empty value means the default; one that",
-        "starts with `SENTILOOP_` and is not in this table is an error. Endpoint, region and credentials of the",
+        "Environment variables of the functions, written by `make contract`. An empty value means the default; one",
+        "that starts with `SENTILOOP_` and is not in this table is an error. Endpoint, region and credentials of the",
         "bucket come from the standard AWS variables, such as `AWS_ENDPOINT_URL_S3`.",
         "",
         "| variable | default | meaning |",

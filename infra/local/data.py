@@ -11,7 +11,7 @@ from sentiloop.errors import SentiloopError
 from sentiloop.s3 import S3Store
 from sentiloop.settings import Settings
 
-from infra.local.attach import attach
+from infra.local.attach import FOLDER, attach
 
 
 def main() -> int:
@@ -20,8 +20,9 @@ def main() -> int:
     parser.add_argument("name", help=f"on the Hub: {', '.join(HUB)}; with --path any name")
     parser.add_argument("--path", type=Path, help="JSONL or CSV, or a folder of them")
     parser.add_argument("--licence", default="not stated")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the running stack keeps its state")
     arguments = parser.parse_args()
-    attach()
+    attach(arguments.folder)
     try:
         if arguments.path:
             rows, source, licence = read_path(arguments.path), arguments.path.name, arguments.licence

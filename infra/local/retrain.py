@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 
-from infra.local.attach import attach
+from infra.local.attach import FOLDER, attach
 from infra.local.up import ROOT
 
 SCHEDULED = ROOT / "infra" / "events" / "retrain-schedule.json"
@@ -14,11 +15,12 @@ def main() -> int:
     """Print what the handler returns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("event", nargs="?", default=SCHEDULED.read_text(), help="the event, as JSON")
-    event = json.loads(parser.parse_args().event)
-    attach()
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the running stack keeps its state")
+    arguments = parser.parse_args()
+    attach(arguments.folder)
     from retrain.app import handler  # noqa: PLC0415 - reads the environment
 
-    result = handler(event, None)
+    result = handler(json.loads(arguments.event), None)
     shown = {name: result[name] for name in ("outcome", "version", "reasons", "metrics", "run_id") if name in result}
     print(json.dumps(shown or result, indent=2))
     return 0

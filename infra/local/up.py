@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -40,7 +41,7 @@ Sentiloop is up at {url}   (API reference: {url}/docs)
 def main() -> int:
     """Run until interrupted; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--port", type=int, default=3000, choices=range(1, 65_536), metavar="1-65535")
     parser.add_argument("--folder", type=Path, default=ROOT / ".sentiloop", help="where state is kept")
     arguments = parser.parse_args()
     if not _port_is_free(arguments.port):
@@ -82,19 +83,35 @@ def serve(port: int, folder: Path, endpoint: str) -> None:
     gateway = create_gateway(api_routes(load_template(ROOT / "template.yaml")), api_key)
     url = f"http://127.0.0.1:{port}"
     (folder / "stack.json").write_text(json.dumps({"url": url, "endpoint": endpoint}))
-    print(BANNER.format(url=url, folder=folder, key=" -H 'x-api-key: …'" if api_key else ""), flush=True)
-    server = uvicorn.Server(uvicorn.Config(gateway, "127.0.0.1", port, log_level="warning"))
-    with mirror.kept_up_to_date():
+    banner = BANNER.format(url=url, folder=folder, key=" -H 'x-api-key: …'" if api_key else "")
+    server = _Server(uvicorn.Config(gateway, "127.0.0.1", port, log_level="warning"), banner)
+    with mirror.kept_up_to_date(), suppress(KeyboardInterrupt):
         try:
             server.run()
         finally:
             (folder / "stack.json").unlink(missing_ok=True)
 
 
+class _Server(uvicorn.Server):
+    """Says that it is up once it is."""
+
+    def __init__(self, config: uvicorn.Config, banner: str) -> None:
+        super().__init__(config)
+        self._banner = banner
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._banner, flush=True)
+
+
 def _port_is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """A wrapper around any object store that fails at chosen writes, the ways that storage and processes fail."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from enum import Enum
 
-from sentiloop.errors import PreconditionFailedError, StorageUnavailableError, WriteConflictError
+from sentiloop.errors import PreconditionFailedError, SentiloopError, StorageUnavailableError, WriteConflictError
 from sentiloop.storage import ObjectStore, StoredObject
 
 from tests.faults.memory_store import MemoryStore
@@ -61,14 +62,15 @@ class FaultyStore:
         return self._store.get_if_changed(key, etag)
 
     def put(self, key: str, body: bytes, *, if_absent: bool = False, if_match: str | None = None) -> str:
-        """See `ObjectStore.put`; a write that would be refused anyway is refused, whatever its fault."""
+        """See `ObjectStore.put`; a refusal comes before a lost reply, but the process may end after a refusal too."""
         self.writes.append(key)
         self.before_write(key)
         fault = self.faults.get(len(self.writes))
         if fault is None:
             return self._store.put(key, body, if_absent=if_absent, if_match=if_match)
         if fault in LANDED:
-            self._store.put(key, body, if_absent=if_absent, if_match=if_match)
+            with suppress(SentiloopError) if fault is Fault.CRASH_AFTER else nullcontext():
+                self._store.put(key, body, if_absent=if_absent, if_match=if_match)
         raise _RAISED[fault](f"{fault.value}: {key}")
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
