@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 Event = dict[str, Any]
-Handler = Callable[[Event, object], Mapping[str, Any]]
+Handler = Callable[[Event, Any], Mapping[str, Any]]
 REQUEST_ID = "6f1c2b34-9d1e-4d0c-8a57-2f6b1f0c9e11"
 HOST = "abcdefghij.execute-api.eu-central-1.amazonaws.com"
 

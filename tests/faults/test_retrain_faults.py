@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 from retrain import datasets
-from retrain.datasets import Row, seed_rows, store_dataset
+from retrain.datasets import seed_rows, store_dataset
 from retrain.run import retrain
 from retrain.train import Recipe, train
 from sentiloop import artefact, pointer, registry
-from sentiloop.errors import PreconditionFailedError, StorageUnavailableError
+from sentiloop.errors import PreconditionFailedError, StorageUnavailableError, WriteConflictError
 from sentiloop.receipts import correction_id, correction_key, read_outcome
 from sentiloop.records import Correction, now, timestamp
 from sentiloop.serving import LiveModel, baseline
@@ -18,7 +19,7 @@ from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
 from tests.builders import make_correction
-from tests.faults.faulty_store import LANDED, CrashError, Fault, FaultyStore
+from tests.faults.faulty_store import CrashError, Fault, FaultyStore
 from tests.faults.memory_store import MemoryStore
 
 RECIPE = Recipe(width=2**12, max_iter=20)
@@ -59,13 +60,12 @@ def put(store: ObjectStore, entries: list[Correction]) -> None:
 
 @pytest.fixture(scope="module")
 def prepared() -> MemoryStore:
-    """A bucket with a small champion that knows the seed only, forty corrections and a broken line."""
+    """A bucket with a small champion that learned from little, forty corrections and a broken line."""
     store = MemoryStore()
     rows = seed_rows()[::SHARE_OF_SEED]
     about = store_dataset(store, "seed", rows, source="written for Sentiloop", licence="Apache-2.0")
-    import pandas as pd
-
-    trained = train(pd.DataFrame([(row.text, row.label) for row in rows], columns=pd.Index(["text", "label"])), RECIPE)
+    few = pd.DataFrame([(row.text, row.label) for row in rows[::20]], columns=pd.Index(["text", "label"]))
+    trained = train(few, RECIPE)
     description = {"data": {"base": [{"name": "seed", "digest": about["digest"]}]}}
     target = registry.publish(
         store, "v-first", trained.manifest("v-first", description), {artefact.WEIGHTS: trained.weights}
@@ -133,9 +133,7 @@ def crashes(prepared: MemoryStore, fault: Fault) -> Iterator[tuple[int, MemorySt
 
 def test_a_run_without_faults_learns_everything_and_a_second_does_nothing(prepared: MemoryStore) -> None:
     store = prepared.copy()
-    record = run(store)
-    print(record)
-    assert record["outcome"] == "promoted"
+    assert run(store)["outcome"] == "promoted"
     check_finished(store, corrections())
     assert_nothing_more_happens(store)
 
@@ -156,3 +154,39 @@ def test_wherever_a_run_is_cut_short_the_next_one_finishes_it_and_a_third_does_n
         version = check_finished(store, corrections())
         assert between in {"v-first", version}
         assert_nothing_more_happens(store)
+
+
+@pytest.mark.parametrize("fault", [Fault.RETRY_REFUSED, Fault.CONFLICT])
+def test_a_refusal_that_proves_nothing_ends_a_run_at_worst(fault: Fault, prepared: MemoryStore) -> None:
+    write = 0
+    while True:
+        write += 1
+        store = prepared.copy()
+        faulty = FaultyStore(store, {write: fault})
+        try:
+            run(faulty)
+        except (PreconditionFailedError, WriteConflictError):
+            served(store)
+            run(store)
+        check_finished(store, corrections())
+        if len(faulty.writes) < write:
+            assert write > 14
+            return
+
+
+def test_what_a_cut_short_run_learned_is_told_even_if_new_feedback_came_before_the_next(
+    prepared: MemoryStore,
+) -> None:
+    new = corrections(12, begin=100)
+    for _write, store in crashes(prepared, Fault.CRASH_BEFORE):
+        put(store, new)
+        run(store)
+        promoted = [record["version"] for record in records(store, "promoted")]
+        keys = list(store.keys("models/history/"))
+        ever_served = [pointer.Pointer.from_bytes(store.get(key).body).champion.version for key in keys]
+        assert sorted(promoted) == sorted(ever_served[1:]), "each promotion is recorded once"
+        for entry in corrections():
+            assert read_outcome(store, entry.id).get("version") == ever_served[1], entry.id
+        for entry in new:
+            assert "snapshot" in read_outcome(store, entry.id), entry.id
+        assert served(store) == ever_served[-1]

@@ -1,6 +1,7 @@
 """The vectorised twin says what the scorer says."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def buckets_by_definition(text: str, width: int) -> Counter[int]:
     buckets = Counter(bucket for word in words for bucket in word_buckets(word, width))
     buckets.update(bucket for word in negated(words) for bucket in negated_buckets(word, width))
     neighbours = [START, *words, END] if words else []
-    for left, right in zip(neighbours, neighbours[1:], strict=False):
+    for left, right in pairwise(neighbours):
         buckets.update(pair_buckets(left, right, width))
     return buckets
 

@@ -130,12 +130,12 @@ def test_a_negation_reaches_a_few_tokens_far() -> None:
 
 
 def test_a_second_negation_renews_the_reach_and_is_negated_itself() -> None:
-    words = "not a b never c d e f g".split()
-    assert negated(words) == "a b never c d e f".split()
+    words = ["not", "a", "b", "never", "c", "d", "e", "f", "g"]
+    assert negated(words) == ["a", "b", "never", "c", "d", "e", "f"]
 
 
 def test_a_word_is_negated_once_a_place() -> None:
-    assert negated("no good good good".split()) == ["good", "good", "good"]
+    assert negated(["no", "good", "good", "good"]) == ["good", "good", "good"]
 
 
 @given(TEXTS)

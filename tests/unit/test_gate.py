@@ -106,8 +106,8 @@ def test_a_slice_may_fall_by_what_is_tolerated() -> None:
 
 
 def test_a_slice_too_small_to_tell_does_not_reject() -> None:
-    assert verdict(comparison(60, 20), comparison(1, 2, 20, "label rare")).promote
-    assert not verdict(comparison(60, 20), comparison(0, 3, 20, "label rare")).promote
+    assert verdict(comparison(60, 20), comparison(0, 4, 20, "label rare")).promote
+    assert not verdict(comparison(60, 20), comparison(0, 5, 20, "label rare")).promote
 
 
 def test_every_objection_is_told() -> None:
@@ -134,9 +134,7 @@ def test_of_two_models_at_most_one_is_better(
     overall: Comparison, slices: list[Comparison], level: float, min_gain: float, slice_drop: float
 ) -> None:
     there = verdict(overall, *slices, level=level, min_gain=min_gain, slice_drop=slice_drop)
-    back = verdict(
-        swapped(overall), *map(swapped, slices), level=level, min_gain=min_gain, slice_drop=slice_drop
-    )
+    back = verdict(swapped(overall), *map(swapped, slices), level=level, min_gain=min_gain, slice_drop=slice_drop)
     assert not (there.promote and back.promote)
 
 

@@ -1,6 +1,7 @@
 """The scikit-learn pipeline, part by part."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ WIDTH = 64
 LABELS = np.array(["a", "b", "c"])
 
 
-def problem(rows: int = 240, columns: int = 12, labels: int = 3, seed: int = 0) -> tuple[sp.csr_matrix, NDArray[np.str_]]:
+def problem(
+    rows: int = 240, columns: int = 12, labels: int = 3, seed: int = 0
+) -> tuple[sp.csr_matrix, NDArray[np.str_]]:
     """A noisy problem in which about half of all numbers are not zero."""
     dice = np.random.default_rng(seed)
     points = dice.normal(size=(rows, columns)) * (dice.random((rows, columns)) < 0.5)
@@ -36,7 +39,7 @@ def test_counts_are_the_buckets_of_the_feature_function(texts: list[str]) -> Non
         neighbours = [START, *words, END] if words else []
         buckets = [bucket for word in words for bucket in word_buckets(word, WIDTH)]
         buckets += [bucket for word in negated(words) for bucket in negated_buckets(word, WIDTH)]
-        for left, right in zip(neighbours, neighbours[1:], strict=False):
+        for left, right in pairwise(neighbours):
             buckets += pair_buckets(left, right, WIDTH)
         np.add.at(expected[row], buckets, 1)
     assert BucketCounts(WIDTH).transform(texts).toarray().tolist() == expected.tolist()
@@ -131,8 +134,9 @@ def test_a_prior_of_zeros_is_no_prior() -> None:
     points, truth = problem()
     zeros = (np.zeros((3, 12)), np.zeros(3))
     learner = PriorLogisticRegression(C=1.0, max_iter=500, tol=1e-10)
-    without = learner.fit(points, truth).predict_proba(points)
-    np.testing.assert_allclose(learner.fit(points, truth, prior=zeros).predict_proba(points), without)
+    without: Floats = learner.fit(points, truth).predict_proba(points)
+    with_zeros: Floats = learner.fit(points, truth, prior=zeros).predict_proba(points)
+    assert with_zeros.tolist() == without.tolist()
 
 
 def test_columns_that_do_not_occur_keep_what_the_prior_says_of_them() -> None:
@@ -150,6 +154,27 @@ def test_a_label_without_rows_has_its_place() -> None:
     fitted = PriorLogisticRegression(C=1.0, max_iter=50, tol=1e-6).fit(points, truth, labels=["a", "b", "c"])
     assert fitted.predict_proba(points).shape == (len(truth), 3)
     assert fitted.predict_proba(points)[:, 2].max() < 0.1
+
+
+def test_of_labels_that_a_row_could_not_have_had_it_says_nothing() -> None:
+    points, truth = problem()
+    two, of_two = points[:120][truth[:120] != "c"], truth[:120][truth[:120] != "c"]
+    rows, labels = sp.vstack([two, points[120:]]).tocsr(), np.concatenate([of_two, truth[120:]])
+    possible = np.ones((len(labels), 3), bool)
+    possible[: len(of_two), 2] = False
+    learner = PriorLogisticRegression(C=1.0, max_iter=500, tol=1e-10)
+    misled = learner.fit(rows, labels).predict_proba(points)[:, 2].mean()
+    told = learner.fit(rows, labels, possible=possible).predict_proba(points)[:, 2].mean()
+    assert abs(told - (truth == "c").mean()) < abs(misled - (truth == "c").mean())
+
+
+def test_a_warm_start_arrives_where_a_cold_one_does() -> None:
+    points, truth = problem()
+    cold = PriorLogisticRegression(C=1.0, max_iter=500, tol=1e-12).fit(points, truth)
+    warm = PriorLogisticRegression(C=1.0, max_iter=500, tol=1e-12, warm_start=True)
+    warm.fit(points[:100], truth[:100]).fit(points, truth)
+    np.testing.assert_allclose(warm.coef_, cold.coef_, atol=1e-3)
+    assert warm.n_iter_[0] < 500
 
 
 def test_fitting_is_deterministic() -> None:

@@ -62,6 +62,16 @@ def test_the_first_run_to_learn_it_counts_and_later_ones_add(store: S3Store) -> 
     assert read_outcome(store, OTHER) == {"quarantine": "why"}
 
 
+def test_a_quarantine_lasts_until_a_later_run_says_otherwise(store: S3Store) -> None:
+    store.put(outcome_key("2026-03-01", "run-1"), outcome_body({ID: {"quarantine": "a tie"}}))
+    store.put(outcome_key("2026-03-01", "run-2"), outcome_body({OTHER: {"snapshot": "s2"}}))
+    assert read_outcome(store, ID) == {"quarantine": "a tie"}
+    store.put(outcome_key("2026-03-01", "run-3"), outcome_body({ID: {"quarantine": "outvoted"}}))
+    assert read_outcome(store, ID) == {"quarantine": "outvoted"}
+    store.put(outcome_key("2026-03-01", "run-4"), outcome_body({ID: {"snapshot": "s4"}}))
+    assert read_outcome(store, ID) == {"snapshot": "s4"}
+
+
 def test_outcomes_of_another_day_are_not_looked_at(store: S3Store) -> None:
     store.put(outcome_key("2026-03-02", "run"), outcome_body({ID: {"snapshot": "s1"}}))
     assert read_outcome(store, ID) == {}

@@ -209,7 +209,7 @@ def test_whatever_is_accepted_can_be_written_and_read_again(changes: dict[str, A
     assert Correction.from_line(correction.to_line()) == correction
 
 
-@given(st.datetimes(datetime(1970, 1, 1), datetime(9998, 1, 1)), st.integers(-14, 14))  # noqa: DTZ001
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9998, 1, 1)), st.integers(-14, 14))
 def test_a_moment_is_written_in_utc_with_milliseconds(moment: datetime, hours: int) -> None:
     written = timestamp(moment.replace(tzinfo=timezone(timedelta(hours=hours))))
     assert len(written) == len("2026-01-31T08:00:00.000Z")

@@ -1,6 +1,7 @@
 """The scorer that serves."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ def logits_by_definition(model: Model, text: str) -> list[float]:
     buckets = [bucket for word in words for bucket in word_buckets(word, model.width)]
     buckets += [bucket for word in negated(words) for bucket in negated_buckets(word, model.width)]
     neighbours = ["\x02", *words, "\x03"] if words else []
-    for left, right in zip(neighbours, neighbours[1:], strict=False):
+    for left, right in pairwise(neighbours):
         buckets += pair_buckets(left, right, model.width)
     columns = len(model.labels) + 1
     rows = [[model.table[bucket * columns + column] for column in range(columns)] for bucket in buckets]

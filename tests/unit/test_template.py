@@ -251,7 +251,11 @@ def test_the_gateways_own_errors_have_the_shape_of_ours(kind: str) -> None:
     response = API["GatewayResponses"][kind]
     error = answered(response["ResponseTemplates"]["application/json"])["error"]
     assert set(error) == {"code", "message", "hint", "request_id"}
-    assert "StatusCode" not in response
+    assert response.get("StatusCode") == (404 if kind == "MISSING_AUTHENTICATION_TOKEN" else None)
+
+
+def test_an_unknown_route_is_404_as_it_is_on_one_machine() -> None:
+    assert API["GatewayResponses"]["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == 404
 
 
 def test_the_gateway_shapes_the_errors_that_a_client_can_meet() -> None:
@@ -422,3 +426,9 @@ def test_a_sample_request_goes_to_a_route_of_the_api(name: str) -> None:
 def test_the_sample_schedule_events_are_what_the_schedules_send() -> None:
     sent = [json.loads(rule["Properties"]["Input"]) for rule in FUNCTIONS["RetrainFunction"]["Events"].values()]
     assert [event("retrain-schedule.json"), event("check-schedule.json")] == sent
+
+
+def test_the_retrain_function_is_built_for_the_templates_processor_unless_told_otherwise() -> None:
+    makefile = (ROOT / "functions" / "retrain" / "Makefile").read_text()
+    assert f"ARCHITECTURE ?= {TEMPLATE['Parameters']['Architecture']['Default']}\n" in makefile
+    assert "build-RetrainFunction:" in makefile

@@ -4,12 +4,13 @@ import io
 import json
 import random
 from dataclasses import replace
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from retrain.train import Recipe, Trained, TrainingError, fit_temperature, label_weights, train
+from retrain.train import Recipe, Trained, TrainingError, fit_temperature, label_weights, possible_labels, train
 from sentiloop import features
 from sentiloop.artefact import Model
 from sentiloop.bulk import BulkScorer, softmax
@@ -23,14 +24,39 @@ SAID = {
     "neutral": ("monday", "platform", "council", "invoice", "address"),
     "positive": ("lovely", "great", "wonderful", "brilliant", "best"),
 }
-FILLER = "the a this that it film phone room service really today with and of at home again was is".split()
+FILLER = [
+    "the",
+    "a",
+    "this",
+    "that",
+    "it",
+    "film",
+    "phone",
+    "room",
+    "service",
+    "really",
+    "today",
+    "with",
+    "and",
+    "of",
+    "at",
+    "home",
+    "again",
+    "was",
+    "is",
+]
 
 
 def make_rows(labels: tuple[str, ...] = LABELS, each: int = 60, seed: int = 0) -> pd.DataFrame:
     """Easy rows: a few words that everybody uses and one that only its label does."""
     dice = random.Random(seed)
     rows = [
-        (" ".join([*dice.choices(FILLER, k=dice.randint(3, 9)), dice.choice(SAID[label]), *dice.choices(FILLER, k=2)]), label)
+        (
+            " ".join(
+                [*dice.choices(FILLER, k=dice.randint(3, 9)), dice.choice(SAID[label]), *dice.choices(FILLER, k=2)]
+            ),
+            label,
+        )
         for _ in range(each)
         for label in labels
     ]
@@ -157,7 +183,9 @@ def test_it_learns_from_corrections_alone_on_top_of_a_prior(model: Model) -> Non
 
 
 def test_a_tight_rein_keeps_to_the_prior(model: Model) -> None:
-    contrary = ROWS.assign(label=ROWS["label"].map({"negative": "positive", "neutral": "neutral", "positive": "negative"}))
+    contrary = ROWS.assign(
+        label=ROWS["label"].map({"negative": "positive", "neutral": "neutral", "positive": "negative"})
+    )
     kept = Scorer(train(contrary, replace(RECIPE, c=1e-6), model).model("v2"))
     assert kept.score("it was awful today").probabilities[0] > kept.score("it was lovely today").probabilities[0]
     convinced = Scorer(train(contrary, replace(RECIPE, c=100.0), model).model("v2"))
@@ -188,19 +216,34 @@ def test_a_row_that_weighs_more_counts_more() -> None:
     assert shares[0] > shares[1]
 
 
+def labelled(labels: str, **columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({"label": list(labels), **columns})
+
+
 def test_balance_gives_a_rare_label_more_weight() -> None:
-    truth = np.array(["a"] * 9 + ["b"])
-    ones = np.ones(10)
-    assert label_weights(truth, ones, 0.0).tolist() == [1.0] * 10
-    whole = label_weights(truth, ones, 1.0)
+    rows = labelled("aaaaaaaaab")
+    assert label_weights(rows, 0.0).tolist() == [1.0] * 10
+    whole = label_weights(rows, 1.0)
     assert whole[:9].sum() == pytest.approx(whole[9:].sum())
-    half = label_weights(truth, ones, 0.5)
+    half = label_weights(rows, 0.5)
     assert half[9] / half[0] == pytest.approx(3.0)
 
 
 def test_balance_counts_weights_and_not_rows() -> None:
-    truth = np.array(["a", "b", "b"])
-    assert label_weights(truth, np.array([2.0, 1.0, 1.0]), 1.0) == pytest.approx([1.0, 1.0, 1.0])
+    assert label_weights(labelled("abb", weight=[2.0, 1.0, 1.0]), 1.0) == pytest.approx([2.0, 1.0, 1.0])
+
+
+def test_balance_is_struck_within_a_source() -> None:
+    rows = labelled("aabab", source=["films", "films", "films", "phones", "phones"])
+    balanced = label_weights(rows, 1.0)
+    assert balanced[:2].sum() == pytest.approx(balanced[2])
+    assert balanced[3:] == pytest.approx([1.0, 1.0])
+
+
+def test_a_source_says_nothing_of_labels_that_it_never_uses() -> None:
+    rows = labelled("abac", source=["films", "films", "phones", "phones"])
+    assert possible_labels(rows, ["a", "b", "c"]).tolist() == [[True, True, False]] * 2 + [[True, False, True]] * 2
+    assert possible_labels(labelled("ab"), ["a", "b", "c"]).all()
 
 
 def test_balance_helps_a_rare_label_to_be_predicted() -> None:

@@ -20,14 +20,15 @@ def calibration_split(texts: Sequence[str]) -> tuple[Rows, Rows]:
 
     Rows may be parts of one another, such as a sentence and its phrases. A trial model that saw the phrases is right
     about the sentence, and would be believed too much; so a row that contains a held-out one, or is contained in one,
-    is in neither part.
+    is in neither part. Where nothing is left to learn from, as of a handful of rows, all of them are in both.
     """
     share = min(0.5, max(SHARE, LEAST_ROWS / max(len(texts), 1)))
     held = np.array([_fraction(text) < share for text in texts], bool)
     if held.all() or not held.any():
         held = np.arange(len(texts)) % 2 == 0
     words = [tokenise(text) for text in texts]
-    return ~held & ~_overlapping(words, held), held
+    kept = ~held & ~_overlapping(words, held)
+    return (kept, held) if kept.any() else (np.ones_like(held), np.ones_like(held))
 
 
 def _fraction(text: str) -> float:

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
+Labels = Sequence[str] | NDArray[Any]
 
 
 class BucketCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -55,7 +56,7 @@ class TermWeights(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         values_: width numbers.
     """
 
-    def fit(self, counts: sp.csr_matrix, labels: Sequence[str]) -> Self:
+    def fit(self, counts: sp.csr_matrix, labels: Labels) -> Self:
         """Learn document frequencies and log-count ratios."""
         rows, width = counts.shape
         frequencies = np.bincount(counts.indices, minlength=width)
@@ -88,7 +89,7 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
     def fit(
         self,
         X: sp.csr_matrix,
-        y: Sequence[str],
+        y: Labels,
         sample_weight: Floats | None = None,
         labels: Sequence[str] | None = None,
         possible: NDArray[np.bool_] | None = None,

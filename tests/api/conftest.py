@@ -1,0 +1,95 @@
+"""The two HTTP functions as Lambda runs them: Mangum around the application, over a bucket on moto."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+import pytest
+from fastapi import FastAPI
+from feedback.routes import create_feedback_app
+from mangum import Mangum
+from predict.routes import create_predict_app
+from sentiloop import artefact, registry
+from sentiloop.pointer import Pointer
+from sentiloop.s3 import S3Store
+from sentiloop.serving import LiveModel
+from sentiloop.settings import Secret, Settings
+from sentiloop.storage import ObjectStore
+
+from tests.builders import BuiltModel
+from tests.events import Answer, Event, call
+
+CONTRIBUTOR_KEY = "a contributor key for tests"
+
+
+class Function:
+    """A function that answers events; `app` is there to add what a test needs."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self._handler = Mangum(app, lifespan="off")
+
+    def __call__(self, request: Event) -> Answer:
+        return call(self._handler, request)
+
+
+class MakeFunction(Protocol):
+    """Makes a function with other settings, or over another store."""
+
+    def __call__(self, store: ObjectStore | None = None, /, **settings: Any) -> Function: ...
+
+
+@pytest.fixture(autouse=True, scope="session")
+def event_loop_of_the_main_thread() -> Iterator[None]:
+    """Mangum asks for the thread's loop; Lambda's runtime has one."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(contributor_key=Secret(CONTRIBUTOR_KEY), sample_share=0.0, refresh_seconds=3_600)
+
+
+@pytest.fixture
+def make_predict(store: S3Store, settings: Settings) -> MakeFunction:
+    def make(given: ObjectStore | None = None, **changes: Any) -> Function:
+        changed = replace(settings, **changes)
+        over = store if given is None else given
+        return Function(create_predict_app(changed, over, LiveModel(over, changed.refresh_seconds)))
+
+    return make
+
+
+@pytest.fixture
+def make_feedback(store: S3Store, settings: Settings) -> MakeFunction:
+    def make(given: ObjectStore | None = None, **changes: Any) -> Function:
+        return Function(create_feedback_app(replace(settings, **changes), store if given is None else given))
+
+    return make
+
+
+@pytest.fixture
+def predict(make_predict: MakeFunction) -> Function:
+    return make_predict()
+
+
+@pytest.fixture
+def feedback(make_feedback: MakeFunction) -> Function:
+    return make_feedback()
+
+
+@pytest.fixture
+def promote(store: S3Store) -> Callable[[BuiltModel], Pointer]:
+    """Publish and promote a model."""
+
+    def publish_and_promote(built: BuiltModel) -> Pointer:
+        version = built.model.version
+        target = registry.publish(store, version, built.manifest, {artefact.WEIGHTS: built.weights})
+        return registry.promote(store, target, by="test", reason="for a test")
+
+    return publish_and_promote
