@@ -1,5 +1,6 @@
 """What all tests share: one hypothesis profile, an environment without anybody's cloud, and a bucket on moto."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -60,3 +61,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@pytest.fixture(scope="session")
+def event_loop_of_the_thread() -> Iterator[None]:
+    """The loop that Mangum asks its thread for; Lambda's runtime has one."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()

@@ -9,8 +9,9 @@ import base64
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
 
@@ -45,17 +46,30 @@ def create_gateway(routes: Iterable[ApiRoute], api_key: str | None) -> Starlette
         routes: as read from the template; their handlers are imported now.
         api_key: the key to ask for where a route needs one; None asks for none.
     """
-    pool = ThreadPoolExecutor(INSTANCES, "lambda", initializer=_own_event_loop)
+    loops: list[asyncio.AbstractEventLoop] = []
+    pool = ThreadPoolExecutor(INSTANCES, "lambda", initializer=_own_event_loop, initargs=(loops,))
     handlers: dict[str, Handler] = {}
     served = []
     for route in routes:
         handler = handlers.setdefault(route.handler, _load(route.handler))
         served.append(Route(route.path, _endpoint(route, handler, pool, api_key), methods=[route.method]))
-    return Starlette(routes=served, exception_handlers={404: _unknown_route, 405: _unknown_route})
+
+    @asynccontextmanager
+    async def until_the_end(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        pool.shutdown()
+        for loop in loops:
+            loop.close()
+
+    errors = {404: _unknown_route, 405: _unknown_route}
+    return Starlette(routes=served, exception_handlers=errors, lifespan=until_the_end)
 
 
-def _own_event_loop() -> None:
-    asyncio.set_event_loop(asyncio.new_event_loop())
+def _own_event_loop(loops: list[asyncio.AbstractEventLoop]) -> None:
+    """Give this thread the event loop that Mangum asks it for, and remember the loop so that it gets closed."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loops.append(loop)
 
 
 def _load(path: str) -> Handler:

@@ -1,7 +1,6 @@
 """The two HTTP functions as Lambda runs them: Mangum around the application, over a bucket on moto."""
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -40,23 +39,13 @@ class MakeFunction(Protocol):
     def __call__(self, store: ObjectStore | None = None, /, **settings: Any) -> Function: ...
 
 
-@pytest.fixture(autouse=True, scope="session")
-def event_loop_of_the_main_thread() -> Iterator[None]:
-    """Mangum asks for the thread's loop; Lambda's runtime has one."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
-
-
 @pytest.fixture
 def settings() -> Settings:
     return Settings(contributor_key=Secret(CONTRIBUTOR_KEY), sample_share=0.0, refresh_seconds=3_600)
 
 
 @pytest.fixture
-def make_predict(store: S3Store, settings: Settings) -> MakeFunction:
+def make_predict(store: S3Store, settings: Settings, event_loop_of_the_thread: None) -> MakeFunction:
     def make(given: ObjectStore | None = None, **changes: Any) -> Function:
         changed = replace(settings, **changes)
         over = store if given is None else given
@@ -66,7 +55,7 @@ def make_predict(store: S3Store, settings: Settings) -> MakeFunction:
 
 
 @pytest.fixture
-def make_feedback(store: S3Store, settings: Settings) -> MakeFunction:
+def make_feedback(store: S3Store, settings: Settings, event_loop_of_the_thread: None) -> MakeFunction:
     def make(given: ObjectStore | None = None, **changes: Any) -> Function:
         return Function(create_feedback_app(replace(settings, **changes), store if given is None else given))
 

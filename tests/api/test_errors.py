@@ -234,8 +234,6 @@ class TestABug:
         assert "in fail" in caplog.text
         assert SECRET_TEXT not in caplog.text
 
-    def test_the_next_request_is_answered(
-        self, broken: Callable[[Event], Answer], caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_the_next_request_is_answered(self, broken: Callable[[Event], Answer]) -> None:
         broken(post("/broken", {}))
         assert broken(post("/v1/predict", {"text": "a"})).status == 200

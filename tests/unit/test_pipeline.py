@@ -130,13 +130,20 @@ def test_a_prior_that_explains_the_rows_already_stays() -> None:
     np.testing.assert_allclose(fitted.predict_proba(points), shares, atol=1e-3)
 
 
-def test_a_prior_of_zeros_is_no_prior() -> None:
+def test_an_endless_pull_leaves_the_intercepts_of_the_prior_as_well() -> None:
+    points, truth = problem()
+    prior = (np.zeros((3, 12)), np.array([0.5, -1.0, 2.0]))
+    fitted = PriorLogisticRegression(C=1e-9, max_iter=500, tol=1e-12).fit(points, truth, prior=prior)
+    np.testing.assert_allclose(fitted.intercept_, prior[1], atol=1e-5)
+
+
+def test_a_weak_prior_of_zeros_is_as_good_as_none() -> None:
     points, truth = problem()
     zeros = (np.zeros((3, 12)), np.zeros(3))
-    learner = PriorLogisticRegression(C=1.0, max_iter=500, tol=1e-10)
+    learner = PriorLogisticRegression(C=1e6, max_iter=2000, tol=1e-14)
     without: Floats = learner.fit(points, truth).predict_proba(points)
     with_zeros: Floats = learner.fit(points, truth, prior=zeros).predict_proba(points)
-    assert with_zeros.tolist() == without.tolist()
+    np.testing.assert_allclose(with_zeros, without, atol=1e-3)
 
 
 def test_columns_that_do_not_occur_keep_what_the_prior_says_of_them() -> None:

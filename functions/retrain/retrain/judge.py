@@ -14,6 +14,7 @@ from sentiloop.settings import Settings
 
 from retrain.metrics import evaluate
 from retrain.splits import HOLDOUT
+from retrain.train import TrainingError
 
 Floats = NDArray[np.float64]
 
@@ -40,8 +41,14 @@ class Judged:
 
 
 def judge(champion: Model, candidate: Model, rows: pd.DataFrame, settings: Settings) -> Judged:
-    """Judge a candidate on the held-out rows of a snapshot; rows with a label it does not know are not counted."""
+    """Judge a candidate on the held-out rows of a snapshot; rows with a label it does not know are not counted.
+
+    Raises:
+        TrainingError: no row is held out.
+    """
     holdout = rows[(rows["side"] == HOLDOUT) & rows["label"].isin(candidate.labels)]
+    if holdout.empty:
+        raise TrainingError("there are no held-out rows to judge on", "Import more base data: make data NAME=…")
     texts, truth = holdout["text"].tolist(), holdout["label"].to_numpy()
     old = _right(champion, BulkScorer(champion).probabilities(texts), truth)
     probabilities = BulkScorer(candidate).probabilities(texts)

@@ -81,8 +81,8 @@ class TermWeights(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
     """Multinomial logistic regression whose penalty pulls towards given weights instead of towards zero.
 
-    It minimises C * sum(weight * log loss) + |coef - prior|^2 / 2, which is scikit-learn's objective where there is no
-    prior. L-BFGS, since it takes few passes at this width; only the columns that occur in the data are touched. Two
+    It minimises C * sum(weight * log loss) + |coef - prior|^2 / 2, intercepts included; without a prior they are free, and
+    this is scikit-learn's objective. L-BFGS, since it takes few passes at this width; only the columns that occur in the data are touched. Two
     classes get two rows of coefficients, as three would.
     """
 
@@ -116,7 +116,9 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
         offset = X @ start.T + bias
         if possible is not None:
             offset[~possible] = -np.inf
-        problem = _Problem(X[:, active], np.searchsorted(self.classes_, y), weights, self.C, offset)
+        penalty = np.full((len(active) + 1, 1), 1.0 / (self.C * weights.sum()))
+        penalty[-1] *= prior is not None  # an intercept is free, unless there is one to stay close to
+        problem = _Problem(X[:, active], np.searchsorted(self.classes_, y), weights, penalty, offset)
         found = minimize(
             problem.loss_and_gradient,
             begin.ravel(),
@@ -141,14 +143,14 @@ class _Problem:
     """Mean loss and its gradient for the difference to the prior: flat (columns + 1) x K, intercepts last."""
 
     def __init__(
-        self, rows: sp.csr_matrix, truth: NDArray[np.int64], weights: Floats, c: float, offset: Floats
+        self, rows: sp.csr_matrix, truth: NDArray[np.int64], weights: Floats, penalty: Floats, offset: Floats
     ) -> None:
         self._rows = rows
         self._columns = rows.T.tocsr()
         self._offset = offset
         self._truth = (np.arange(len(truth)), truth)
         self._weights = weights / weights.sum()
-        self._penalty = 1.0 / (c * weights.sum())
+        self._penalty = penalty
 
     def loss_and_gradient(self, flat: Floats) -> tuple[float, Floats]:
         """Return the objective and its gradient at a point."""
@@ -162,9 +164,10 @@ class _Problem:
         slopes[self._truth] -= 1
         slopes *= self._weights[:, None]
         gradient = np.empty_like(point)
-        gradient[:-1] = self._columns @ slopes + self._penalty * point[:-1]
+        gradient[:-1] = self._columns @ slopes
         gradient[-1] = slopes.sum(axis=0)
-        return loss + self._penalty / 2 * float((point[:-1] ** 2).sum()), gradient.ravel()
+        pull = self._penalty * point
+        return loss + float((pull * point).sum()) / 2, (gradient + pull).ravel()
 
 
 def _log_count_ratio(inside: Floats, outside: Floats) -> Floats:

@@ -84,7 +84,9 @@ def load(manifest: bytes, weights: bytes) -> Model:
             sha256, scales, bias or low_confidence.
     """
     fields = _parse(manifest)
-    _require(fields.get("format") == FORMAT, "format", f"this code reads format {FORMAT}")
+    _require(
+        type(fields.get("format")) is int and fields["format"] == FORMAT, "format", f"this code reads format {FORMAT}"
+    )
     _require(fields.get("kind") == KIND, "kind", f"this code reads {KIND!r} models")
     version, labels, width = fields.get("version"), fields.get("labels"), fields.get("width")
     _require(isinstance(version, str) and 0 < len(version) <= 100, "version", "no name")  # noqa: PLR2004

@@ -81,7 +81,7 @@ def word_buckets(word: str, width: int) -> list[int]:
 
 
 def ngrams(word: str) -> list[str]:
-    """Return the n-grams of `<word>`; the marks tell its ends from its middle, and an n-gram from a word."""
+    """Return the n-grams of `<word>`; the marks tell its ends from its middle."""
     if word in "!?":
         return []
     marked = f"<{word[:LONGEST_WORD]}>"

@@ -61,7 +61,7 @@ def error_responses(*errors: type[SentiloopError]) -> dict[int | str, dict[str, 
 
 def create_app(title: str, max_body_bytes: int) -> FastAPI:
     """Return an application without routes that answers every error in the one shape."""
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_exception_handler(SentiloopError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -96,10 +96,6 @@ class _Boundary:
             await self._app(scope, receive, send)
             return
         body = await self._bounded_body(receive)
-        if body is None:
-            error = RequestTooLargeError(f"the body is larger than {self._max_body_bytes} bytes")
-            await error_response(error, scope)(scope, receive, send)
-            return
         started = False
 
         async def replay() -> Message:
@@ -112,6 +108,10 @@ class _Boundary:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id(scope).encode())]
             await send(message)
 
+        if body is None:
+            error = RequestTooLargeError(f"the body is larger than {self._max_body_bytes} bytes")
+            await error_response(error, scope)(scope, receive, watch)
+            return
         try:
             await self._app(scope, replay, watch)
         except Exception:
@@ -162,4 +162,6 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         405: lambda: MethodNotAllowedError(f"{method} is not a method of {path}"),
     }
     make = known.get(error.status_code, lambda: SentiloopError(str(error.detail)))
-    return error_response(make(), request.scope)
+    response = error_response(make(), request.scope)
+    response.headers.update(error.headers or {})  # Allow, with a 405
+    return response

@@ -14,7 +14,7 @@ from sentiloop.records import to_json
 from sentiloop.storage import ObjectStore
 
 FEEDBACK = "feedback/"
-_ID = re.compile(r"fb-(\d{4})(\d{2})(\d{2})-[0-9a-f]{32}")
+_ID = re.compile(r"fb-([0-9]{4})([0-9]{2})([0-9]{2})-[0-9a-f]{32}")
 
 
 def correction_id(day: date, digest: str) -> str:

@@ -1,0 +1,90 @@
+"""What an HTTP function loads: in a process of its own, after a served request, with storage that does not answer."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.builders import ROOT
+from tests.events import Event, get, post
+
+FOLDERS = [ROOT / folder for folder in ("layers/model", "functions/predict", "functions/feedback")]
+SERVE = """
+import importlib, json, sys
+module, events = json.load(sys.stdin)
+handler = importlib.import_module(module).handler
+statuses = [handler(event, None)["statusCode"] for event in events]
+json.dump({"statuses": statuses, "modules": sorted(sys.modules)}, sys.stdout)
+"""
+HEAVY = {"numpy", "scipy", "sklearn", "pandas", "joblib", "huggingface_hub", "pyarrow"}
+LOADERS_OF_PICKLES = {"joblib", "cloudpickle", "dill", "shelve"}  # pickle itself comes with the standard library
+TRAINING = {"retrain", "sentiloop.bulk", "sentiloop.gate"}
+
+
+def served(module: str, events: list[Event], port: int) -> tuple[list[int], set[str]]:
+    """Import a function's module as Lambda does, serve the events, and return the statuses and what was loaded."""
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONPATH": os.pathsep.join(map(str, FOLDERS)),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
+        "SENTILOOP_CONTRIBUTOR_KEY": "for tests",
+        "SENTILOOP_LOW_CONFIDENCE": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SERVE],
+        input=json.dumps([module, events]),
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT / "functions",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    return answer["statuses"], set(answer["modules"])
+
+
+PREDICT = [
+    post("/v1/predict", {"text": "The staff were not lovely."}, query={"explain": "true"}),
+    post("/v1/predict/batch", {"texts": ["one", ""]}),
+    get("/v1/model_info"),
+    get("/health"),
+]
+FEEDBACK = [
+    post("/v1/feedback", {"text": "a", "correct_label": "neutral"}, headers={"Idempotency-Key": "k"}),
+    get("/v1/feedback/fb-20260301-" + "0" * 32),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "events", "statuses"),
+    [("predict.app", PREDICT, [200, 200, 200, 200]), ("feedback.app", FEEDBACK, [503, 503])],
+    ids=["predict", "feedback"],
+)
+def test_an_http_function_loads_no_training_code_and_nothing_that_loads_pickles(
+    module: str, events: list[Event], statuses: list[int], free_port: int
+) -> None:
+    answered, modules = served(module, events, free_port)
+    assert answered == statuses
+    assert "boto3" in modules, "storage was asked, so that what it loads is seen as well"
+    packages = {name.partition(".")[0] for name in modules}
+    assert packages.isdisjoint(HEAVY | LOADERS_OF_PICKLES)
+    assert modules.isdisjoint(TRAINING)
+
+
+def test_no_module_of_an_http_function_or_the_layer_names_what_could_execute_data() -> None:
+    for folder in FOLDERS:
+        for path in folder.rglob("*.py"):
+            found = re.findall(
+                r"^\s*(?:import|from)\s+(pickle|joblib|marshal|shelve|dill|yaml)\b", path.read_text(), re.M
+            )
+            assert found == [], path.name
+            assert not re.search(r"\b(eval|exec|__import__)\(", path.read_text()), path.name
