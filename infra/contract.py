@@ -4,6 +4,7 @@ All are committed, the first two with the predict function, which serves them; a
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -21,10 +22,12 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "functions" / "predict" / "predict"
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 API_KEY = {"type": "apiKey", "in": "header", "name": "x-api-key"}
+NESTED = ("Explanation", "TermContribution", "FailedItem", "ItemError", "ErrorBody", "ErrorDetail", "VersionFigures")
 STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:58rem;margin:2rem auto;
 padding:0 1rem}h2{margin-top:2.2rem;border-top:1px solid #8886;padding-top:1.2rem}code,pre{font:14px/1.45 monospace}
 pre{background:#8881;padding:.8rem;overflow:auto;border-radius:6px}table{border-collapse:collapse;display:block;
-overflow-x:auto}td,th{border:1px solid #8886;padding:.3rem .6rem;text-align:left;vertical-align:top}"""
+overflow-x:auto}h2 code{font-size:1.15rem}td,th{border:1px solid #8886;padding:.3rem .6rem;text-align:left;
+vertical-align:top}"""
 
 
 def openapi_document() -> dict[str, Any]:
@@ -66,28 +69,39 @@ def reference_page(document: dict[str, Any]) -> str:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             parts += _operation(method.upper(), path, operation, schemas)
+    parts.append("<h2>Shapes</h2><p>What the tables above name.</p>")
+    for name in (
+        "Explanation",
+        "TermContribution",
+        "FailedItem",
+        "ItemError",
+        "ErrorBody",
+        "ErrorDetail",
+        "VersionFigures",
+    ):
+        parts += [f"<h3>{name}</h3><p>{_text(schemas[name]['description'])}</p>", _fields(name, schemas)]
     return "\n".join([*parts, "</html>", ""])
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
     key = "API key in x-api-key" if operation["security"] else "open"
-    parts = [f"<h2><code>{method} {escape(path)}</code></h2><p>{escape(operation['description'])} ({key})</p>"]
+    parts = [f"<h2><code>{method} {escape(path)}</code></h2><p>{_text(operation['description'])} ({key})</p>"]
     if parameters := operation.get("parameters"):
         rows = [(entry["name"], f"in {entry['in']}", entry.get("description", "")) for entry in parameters]
         parts.append(_table(("parameter", "where", "meaning"), rows))
     if body := operation.get("requestBody"):
-        parts.append("<h3>Body</h3>" + _fields(body["content"]["application/json"]["schema"], schemas))
+        parts.append("<h3>Body</h3>" + _fields(_name(body["content"]["application/json"]["schema"]), schemas))
     rows = []
     for status, response in operation["responses"].items():
         schema = response.get("content", {}).get("application/json", {}).get("schema", {})
         rows.append((status, _name(schema), response["description"]))
         if status.startswith("2"):
-            parts.append("<h3>Answer</h3>" + _fields(schema, schemas))
+            parts.append("<h3>Answer</h3>" + _fields(_name(schema), schemas))
     return [*parts, "<h3>Statuses</h3>" + _table(("status", "body", "meaning"), rows)]
 
 
-def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    described = schemas[_name(schema)]
+def _fields(name: str, schemas: dict[str, Any]) -> str:
+    described = schemas[name]
     required = described.get("required", [])
     rows = [
         (name, _kind(entry) + ("" if name in required else ", optional"), entry.get("description", ""))
@@ -108,9 +122,14 @@ def _name(schema: dict[str, Any]) -> str:
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
+def _text(text: str) -> str:
+    """Return escaped text with what stands between backticks set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{cells}</tr>{body}</table>"
 
 

@@ -81,9 +81,9 @@ class TermWeights(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
     """Multinomial logistic regression whose penalty pulls towards given weights instead of towards zero.
 
-    It minimises C * sum(weight * log loss) + |coef - prior|^2 / 2, intercepts included; without a prior they are free, and
-    this is scikit-learn's objective. L-BFGS, since it takes few passes at this width; only the columns that occur in the data are touched. Two
-    classes get two rows of coefficients, as three would.
+    It minimises C * sum(weight * log loss) + |coef - prior|^2 / 2, intercepts included. Without a prior they are free,
+    and this is scikit-learn's objective. The solver is L-BFGS, which takes few passes at this width; only columns
+    that occur in the data are touched. Two classes get two rows of coefficients, as three would.
     """
 
     def fit(
