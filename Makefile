@@ -6,9 +6,9 @@ DATA ?= ../shared/data
 
 BIN := .venv/bin
 SAM_BIN := .venv-sam/bin
-PIP_INSTALL := install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
+PIP_INSTALL := install --quiet --no-input --disable-pip-version-check --no-deps --require-hashes --requirement
 # The layer and each function are import roots of their own, as they are on Lambda.
-RUN := PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
+RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain

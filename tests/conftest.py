@@ -21,8 +21,8 @@ REGION: Final = "eu-central-1"
 settings.register_profile("sentiloop", deadline=None, max_examples=60)
 settings.load_profile("sentiloop")
 
-# Small products gain nothing from BLAS threads, and where cores are few and busy these wait for each other: a retrain run
-# of 0.1 s was seen to take 5 s. No module imported so far has loaded numpy.
+# Small products gain nothing from BLAS threads, and where cores are few and busy these wait for each other: a retrain
+# run of 0.1 s was seen to take 5 s. No module imported so far has loaded numpy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Test modules import the functions' applications, which read the settings as they are imported. The builders, imported

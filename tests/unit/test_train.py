@@ -233,11 +233,15 @@ def test_balance_counts_weights_and_not_rows() -> None:
     assert label_weights(labelled("abb", weight=[2.0, 1.0, 1.0]), 1.0) == pytest.approx([2.0, 1.0, 1.0])
 
 
-def test_balance_is_struck_within_a_source() -> None:
-    rows = labelled("aabab", source=["films", "films", "films", "phones", "phones"])
+def test_balance_keeps_a_large_source_from_drowning_a_small_one() -> None:
+    rows = labelled("aaaaaab", source=["films"] * 6 + ["phones"])
     balanced = label_weights(rows, 1.0)
-    assert balanced[:2].sum() == pytest.approx(balanced[2])
-    assert balanced[3:] == pytest.approx([1.0, 1.0])
+    assert balanced[:6].sum() == pytest.approx(balanced[6])
+
+
+def test_feedback_is_balanced_by_itself() -> None:
+    rows = labelled("aaaaaaab", source=["films"] * 6 + ["feedback"] * 2)
+    assert label_weights(rows, 1.0) == pytest.approx([1.0] * 8)
 
 
 def test_a_source_says_nothing_of_labels_that_it_never_uses() -> None:

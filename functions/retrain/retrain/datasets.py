@@ -9,9 +9,9 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from sentiloop.errors import ObjectNotFoundError, PreconditionFailedError, SentiloopError
+from sentiloop.errors import ObjectNotFoundError, SentiloopError
 from sentiloop.records import to_json
-from sentiloop.storage import ObjectStore
+from sentiloop.storage import ObjectStore, create
 
 BASE = "datasets/base/"
 SEED = "seed"
@@ -65,11 +65,9 @@ def store_dataset(store: ObjectStore, name: str, rows: Iterable[Row], *, source:
         "file": "rows.jsonl.gz",
     }
     for file, content in (("rows.jsonl.gz", gzip.compress(body, mtime=0)), ("manifest.json", to_json(manifest))):
-        try:
-            store.put(f"{BASE}{name}/{file}", content, if_absent=True)
-        except PreconditionFailedError:
-            if read_dataset(store, name).digest != digest:
-                raise DatasetError(f"{name} exists with other rows", "Choose another name.") from None
+        written = create(store, f"{BASE}{name}/{file}", content)
+        if not written and read_dataset(store, name).digest != digest:
+            raise DatasetError(f"{name} exists with other rows", "Choose another name.")
     return manifest
 
 

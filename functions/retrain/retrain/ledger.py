@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sentiloop.errors import PreconditionFailedError
 from sentiloop.receipts import outcome_body, outcome_key
 from sentiloop.records import now, timestamp, to_json
-from sentiloop.storage import ObjectStore
+from sentiloop.storage import ObjectStore, create
 
 from retrain.collect import Collected, Quarantined
 
@@ -76,14 +75,6 @@ def settle(store: ObjectStore, collected: Collected, decision: Decision) -> None
     run = f"{timestamp(now())}-{decision.input_digest[:16]}"
     for day, fates in outcomes.items():
         create(store, outcome_key(day, run), outcome_body(fates))
-
-
-def create(store: ObjectStore, key: str, body: bytes) -> None:
-    """Write an object unless an earlier run that was cut short wrote it."""
-    try:
-        store.put(key, body, if_absent=True)
-    except PreconditionFailedError:
-        return
 
 
 def _quarantine(store: ObjectStore, rows: Iterable[Quarantined]) -> None:

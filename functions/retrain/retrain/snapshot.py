@@ -6,9 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 import pandas as pd
-from sentiloop.errors import PreconditionFailedError
 from sentiloop.records import Correction, to_json
-from sentiloop.storage import ObjectStore
+from sentiloop.storage import ObjectStore, create
 
 from retrain.collect import CORRECTIONS, LEFT_OUT, SNAPSHOTS, corrections_body
 from retrain.datasets import Dataset
@@ -65,10 +64,7 @@ def store_snapshot(store: ObjectStore, snapshot: Snapshot) -> None:
         (LEFT_OUT, to_json(dict(snapshot.left_out))),
         ("manifest.json", to_json(dict(snapshot.manifest))),
     ):
-        try:
-            store.put(folder + name, body, if_absent=True)
-        except PreconditionFailedError:
-            continue  # content-addressed: what is there is the same
+        create(store, folder + name, body)
 
 
 def _base_rows(datasets: Sequence[Dataset], corrected: set[str]) -> pd.DataFrame:

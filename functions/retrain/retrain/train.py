@@ -13,10 +13,12 @@ from sentiloop import artefact, bulk, features
 from sentiloop.artefact import Model
 from sentiloop.errors import SentiloopError
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from retrain.calibration import calibration_split
 from retrain.metrics import choose_low_confidence
 from retrain.pipeline import BucketCounts, PriorLogisticRegression, TermWeights
+from retrain.snapshot import FEEDBACK_SOURCE
 
 Floats = NDArray[np.float64]
 LOW_CONFIDENCE_ERRORS = 0.5  # the threshold is put where it catches this share of the errors on held-out data
@@ -38,7 +40,7 @@ class Recipe:
         width: feature buckets, a power of two.
         item_type: integers that weights are rounded to.
         c: trust in a row against the prior: the penalty's inverse strength, as scikit-learn's C.
-        balance: 0 takes a source's labels as often as they come, 1 makes all weigh the same.
+        balance: 0 takes sources and their labels as large as they come, 1 makes all weigh the same.
         max_iter: most passes of the solver.
         features: version of the feature function.
     """
@@ -93,6 +95,8 @@ class _Start:
 def train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None = None) -> Trained:
     """Train on rows with the columns text and label; weight, where rows do not weigh alike; and source.
 
+    One thread does the arithmetic: several would add up in another order every time, and take longer.
+
     Args:
         rows: the training side only.
         recipe: how.
@@ -101,6 +105,11 @@ def train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None = None) -> Tra
     Raises:
         TrainingError: there are fewer than two labels, or the prior has another width than the recipe.
     """
+    with threadpool_limits(limits=1):
+        return _train(rows, recipe, prior)
+
+
+def _train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None) -> Trained:
     rows = rows[rows["label"].isin(prior.labels)] if prior else rows
     labels = sorted(prior.labels if prior else set(rows["label"]))
     if len(labels) < 2 or rows.empty:  # noqa: PLR2004
@@ -157,15 +166,19 @@ def possible_labels(rows: pd.DataFrame, labels: list[str]) -> NDArray[np.bool_]:
 
 
 def label_weights(rows: pd.DataFrame, balance: float) -> Floats:
-    """Return each row's weight, raised where its label is rare in its source.
+    """Return each row's weight, raised where its source has few rows of its label.
 
-    The factor is (mean weight of the source's labels / weight of this label) ** balance.
+    The factor is (mean weight of all labels of all sources / weight of this label of this source) ** balance, so that a
+    large data set does not drown a small one. Feedback is balanced by itself: corrections are a biased sample, and that
+    they are few is no reason to make more of each.
     """
     weight = rows["weight"] if "weight" in rows else pd.Series(1.0, index=rows.index)
     source = rows["source"] if "source" in rows else pd.Series("", index=rows.index)
-    totals = weight.groupby([source, rows["label"]]).transform("sum")
-    labels = rows["label"].groupby(source).transform("nunique")
-    return np.asarray(weight * (weight.groupby(source).transform("sum") / labels / totals) ** balance, dtype=float)
+    group = source + "\0" + rows["label"]
+    pool = source == FEEDBACK_SOURCE
+    totals = weight.groupby(group).transform("sum")
+    means = weight.groupby(pool).transform("sum") / group.groupby(pool).transform("nunique")
+    return np.asarray(weight * (means / totals) ** balance, dtype=float)
 
 
 def fit_temperature(logits: Floats, truth: NDArray[np.int64], weight: Floats) -> float:

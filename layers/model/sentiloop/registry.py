@@ -5,9 +5,9 @@ from hashlib import sha256
 
 from sentiloop import artefact, pointer
 from sentiloop.artefact import Model
-from sentiloop.errors import ArtefactError, ObjectNotFoundError, PointerError, PreconditionFailedError
+from sentiloop.errors import ArtefactError, ObjectNotFoundError, PointerError
 from sentiloop.pointer import Move, Pointer, Target
-from sentiloop.storage import ObjectStore
+from sentiloop.storage import ObjectStore, create
 
 
 def version_key(version: str, name: str) -> str:
@@ -25,9 +25,9 @@ def publish(store: ObjectStore, version: str, manifest: bytes, files: Mapping[st
         ArtefactError: the version exists with other weights.
     """
     for name, body in files.items():
-        if not _create(store, version_key(version, name), body) and name == artefact.WEIGHTS:
+        if not create(store, version_key(version, name), body) and name == artefact.WEIGHTS:
             _check_same(store, version_key(version, name), body)
-    if not _create(store, version_key(version, artefact.MANIFEST), manifest):
+    if not create(store, version_key(version, artefact.MANIFEST), manifest):
         manifest = store.get(version_key(version, artefact.MANIFEST)).body
     return Target(version, sha256(manifest).hexdigest())
 
@@ -86,14 +86,6 @@ def rollback(store: ObjectStore, *, by: str, reason: str) -> Pointer:
     moved = pointer.move(store, decide)
     assert moved is not None  # noqa: S101 - `decide` moves or raises
     return moved
-
-
-def _create(store: ObjectStore, key: str, body: bytes) -> bool:
-    try:
-        store.put(key, body, if_absent=True)
-    except PreconditionFailedError:
-        return False
-    return True
 
 
 def _check_same(store: ObjectStore, key: str, body: bytes) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from sentiloop.errors import PreconditionFailedError
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -44,3 +46,12 @@ class ObjectStore(Protocol):
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Yield the keys that start with `prefix`, in order, those behind `after` only."""
         ...
+
+
+def create(store: ObjectStore, key: str, body: bytes) -> bool:
+    """Write an object unless the key holds one; return whether it was written now."""
+    try:
+        store.put(key, body, if_absent=True)
+    except PreconditionFailedError:
+        return False
+    return True
