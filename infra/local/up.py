@@ -26,7 +26,7 @@ BANNER = """
 Sentiloop is up at {url}   (API reference: {url}/docs)
 
   curl -s {url}/v1/predict{key} -H 'content-type: application/json' \\
-    -d '{{"text": "The staff were lovely and the room was spotless."}}'
+    -d '{{"text": "The staff were wonderful and we loved every minute."}}'
 
   curl -s '{url}/v1/predict?explain=true'{key} -H 'content-type: application/json' \\
     -d '{{"text": "Sick gig, I was grinning all the way home."}}'

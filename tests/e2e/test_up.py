@@ -76,7 +76,7 @@ def retrain(folder: Path) -> dict[str, Any]:
 def test_the_bucket_survives_a_stop_and_learning_is_seen_by_the_running_service(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, port) as url:
-        status, answer = ask(f"{url}/v1/predict", {"text": "The staff were lovely and the room was spotless."})
+        status, answer = ask(f"{url}/v1/predict", {"text": "The staff were wonderful and we loved every minute."})
         assert (status, answer["label"]) == (200, "positive")
         assert ask(f"{url}/health")[1]["status"] == "ok"
         for number in range(60):

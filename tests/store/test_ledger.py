@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from retrain.collect import Collected, Quarantined
-from retrain.ledger import RUNS, Decision, create, decision_prefix, settle, write_record
+from retrain.ledger import RUNS, Decision, decision_prefix, settle, write_record
 from sentiloop.receipts import read_outcome
 from sentiloop.records import Correction
 from sentiloop.s3 import S3Store
-from sentiloop.storage import ObjectStore
+from sentiloop.storage import ObjectStore, create
 
 from tests.builders import make_correction
 
