@@ -2,7 +2,7 @@
 
 import pytest
 from retrain.bootstrap import bootstrap
-from retrain.datasets import SEED, read_datasets
+from retrain.datasets import SEED, Row, read_dataset, read_datasets, store_dataset
 from sentiloop import artefact, pointer, registry
 from sentiloop.registry import version_key
 from sentiloop.s3 import S3Store
@@ -86,3 +86,10 @@ def test_storage_trouble_is_raised_and_the_next_time_completes_it(fault: Fault) 
     with pytest.raises(Exception, match=fault.value):
         bootstrap(FaultyStore(memory, {3: fault}))
     assert bootstrap(memory).generation == 1
+
+
+def test_an_older_edition_of_the_seed_corpus_stays(store: S3Store) -> None:
+    older = [Row("an old sentence", "neutral"), Row("a nice old sentence", "positive")]
+    store_dataset(store, SEED, older, source="an earlier release", licence="Apache-2.0")
+    bootstrap(store)
+    assert read_dataset(store, SEED).rows == tuple(older)
