@@ -11,7 +11,7 @@ PIP_INSTALL := install --quiet --no-input --disable-pip-version-check --no-deps 
 RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain
+.PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain bench-functions
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ bench-accuracy: .venv/dev ## accuracy and calibration beside other methods: make
 
 bench-retrain: .venv/dev ## seconds and memory of a retrain on SST-2: make bench-retrain DATA=folder
 	$(RUN) -m tests.benchmarks.retrain $(DATA)
+
+bench-functions: .venv/dev ## memory and start of the HTTP functions, beside what the template gives them
+	$(RUN) -m tests.benchmarks.functions
 
 # --- make what is committed --------------------------------------------------------------------------------------
 

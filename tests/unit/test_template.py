@@ -366,7 +366,7 @@ def test_retrain_runs_once_at_a_time_for_as_long_as_lambda_allows() -> None:
     retrain = FUNCTIONS["RetrainFunction"]
     assert retrain["ReservedConcurrentExecutions"] == 1
     assert retrain["Timeout"] == 900
-    assert PARAMETERS[retrain["MemorySize"]["Ref"]]["Default"] == 3008
+    assert PARAMETERS[retrain["MemorySize"]["Ref"]]["Default"] == 2048
 
 
 def test_an_event_that_retrain_fails_on_is_tried_again_and_then_kept_encrypted() -> None:
