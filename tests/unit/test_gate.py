@@ -72,7 +72,7 @@ def test_better_beyond_chance_is_promoted_with_its_evidence() -> None:
     assert passed.promote
     assert passed.p_value == mcnemar(40, 10)
     assert passed.reasons == (
-        f"better beyond chance at level 0.05: 40 gained, 10 lost of 1000 held-out rows, p = {mcnemar(40, 10):.4f}",
+        f"better beyond chance at level 0.05: 40 gained, 10 lost of 1000 held-out rows, p = {mcnemar(40, 10):.2g}",
     )
 
 

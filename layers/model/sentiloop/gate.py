@@ -83,7 +83,7 @@ def judge(
         slice_drop: a slice may lose this much accuracy; losing more, beyond chance at the same level, rejects.
     """
     p_value = mcnemar(overall.gained, overall.lost)
-    evidence = f"{overall.gained} gained, {overall.lost} lost of {overall.rows} held-out rows, p = {p_value:.4f}"
+    evidence = f"{overall.gained} gained, {overall.lost} lost of {overall.rows} held-out rows, p = {p_value:.2g}"
     objections = []
     if p_value > level:
         objections.append(f"not better beyond chance at level {level}: {evidence}")
