@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sentiloop import scoring
 from sentiloop.artefact import Model
 from sentiloop.features import negated, negated_buckets, pair_buckets, tokenise, word_buckets
-from sentiloop.scoring import Scorer, softmax
+from sentiloop.scoring import Scorer, pack, softmax, unpack
 
 from tests.builders import LABELS, TEXTS, BuiltModel, make_model
 
@@ -151,3 +151,9 @@ def test_small_caches_stay_within_their_bounds_and_change_no_answer(
 def test_large_logits_do_not_overflow() -> None:
     assert softmax((1e6, 0.0, -1e6)) == (1.0, 0.0, 0.0)
     assert softmax((-1e6, -1e6)) == (0.5, 0.5)
+
+
+@given(st.lists(st.lists(st.integers(-(2**40), 2**40), min_size=4, max_size=4), min_size=1, max_size=50))
+def test_packed_rows_add_up_like_rows(rows: list[list[int]]) -> None:
+    total = sum(pack(row) for row in rows)
+    assert unpack(total, 4) == [sum(column) for column in zip(*rows, strict=True)]

@@ -54,7 +54,7 @@ def is_negation(word: str) -> bool:
 
 def negated(words: list[str]) -> list[str]:
     """Return the words that stand within reach behind a negation, each once a place; most texts have none."""
-    if NEGATIONS.isdisjoint(words) and not any(word.endswith("n't") for word in words):
+    if NEGATIONS.isdisjoint(words) and "n't" not in " ".join(words):  # the quick way out
         return []
     found, reach = [], 0
     for word in words:
