@@ -77,13 +77,9 @@ clean: ## remove what the commands above made, but not the local bucket
 	$(PYTHON) -m venv .venv
 
 # One virtual environment; each set holds the one before it, so that `make up` waits for no tool it does not use.
-.venv/local .venv/data .venv/dev: .venv/%: requirements/%.txt | .venv/bin/python
+.venv/local .venv/data .venv/dev .venv/uv: .venv/%: requirements/%.txt | .venv/bin/python
 	@echo "Installing requirements/$*.txt into .venv …"
 	@$(BIN)/pip $(PIP_INSTALL) $<
-	@touch $@
-
-.venv/uv: | .venv/bin/python
-	@$(BIN)/pip install --quiet uv==0.13.9
 	@touch $@
 
 # aws-sam-cli pins so many libraries that it needs an environment of its own.

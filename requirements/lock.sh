@@ -6,6 +6,7 @@ compile() { uv pip compile --quiet --universal --python-version 3.11 --fork-stra
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"; }
 compile requirements/dev.in -o requirements/dev.txt
 compile requirements/sam.in -o requirements/sam.txt
+compile requirements/uv.in -o requirements/uv.txt
 for name in local data; do
     compile "requirements/$name.in" -c requirements/dev.txt -o "requirements/$name.txt"
 done
