@@ -190,3 +190,17 @@ def test_what_a_cut_short_run_learned_is_told_even_if_new_feedback_came_before_t
         for entry in new:
             assert "snapshot" in read_outcome(store, entry.id), entry.id
         assert served(store) == ever_served[-1]
+
+
+def test_a_promotion_that_was_cut_short_and_rolled_back_by_hand_is_not_repeated(prepared: MemoryStore) -> None:
+    rolled_back = 0
+    for _write, store in crashes(prepared, Fault.CRASH_AFTER):
+        if served(store) == "v-first":
+            continue
+        registry.rollback(store, by="operator", reason="customers complain")
+        record = run(store)
+        assert record["outcome"] == "skipped"
+        assert "rolled back" in record["reasons"][0]
+        assert served(store) == "v-first"
+        rolled_back += 1
+    assert rolled_back

@@ -10,6 +10,7 @@ from sentiloop import artefact, pointer, registry
 from sentiloop.errors import PointerError
 from sentiloop.pointer import Move, Pointer, Target
 from sentiloop.records import now, timestamp, to_json
+from sentiloop.registry import version_key
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
@@ -53,8 +54,8 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
     """
     bootstrap(store)
     for _ in range(pointer.ATTEMPTS):
+        _finish_interrupted_runs(store)
         task = prepare(store, settings, recipe)
-        _finish_interrupted_run(store, task.champion)
         if reason := _reason_to_skip(store, task):
             return write_record(store, task.snapshot.digest, task.digest, {"outcome": "skipped", "reasons": [reason]})
         store_snapshot(store, task.snapshot)
@@ -173,18 +174,26 @@ def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
     return None
 
 
-def _finish_interrupted_run(store: ObjectStore, champion: Champion) -> None:
-    """Write what the run that promoted the champion left unwritten if it ended right after; mostly there is nothing."""
-    snapshot, version = champion.snapshot, champion.target.version
-    digest = version.removeprefix("v")
-    if snapshot is None or any(store.keys(decision_prefix(snapshot, digest))):
-        return
-    corrections, left_out = read_corrections(store, snapshot)
-    everything = Collected(corrections, collect(store, None).broken, settled={})
-    settle(store, everything, Decision(snapshot, left_out, digest, version))
-    reasons = ["recorded by the next run: the run that promoted it was cut short"]
-    record = {"outcome": "promoted", "version": version, "reasons": reasons, "snapshot": snapshot}
-    write_record(store, snapshot, digest, record)
+def _finish_interrupted_runs(store: ObjectStore) -> None:
+    """Write what a run that ended right after its promotion left unwritten; mostly there is nothing.
+
+    Such a run promoted the champion or, if that was rolled back since, the version before it.
+    """
+    current = _present(store)
+    before = pointer.read_history(store, current.generation - 1)
+    for target in (current.champion, before.champion if before else current.champion):
+        snapshot = (
+            json.loads(store.get(version_key(target.version, artefact.MANIFEST)).body).get("data", {}).get("snapshot")
+        )
+        digest = target.version.removeprefix("v")
+        if snapshot is None or any(store.keys(decision_prefix(snapshot, digest))):
+            continue
+        corrections, left_out = read_corrections(store, snapshot)
+        everything = Collected(corrections, collect(store, None).broken, settled={})
+        settle(store, everything, Decision(snapshot, left_out, digest, target.version))
+        reasons = ["recorded by the next run: the run that promoted it was cut short"]
+        record = {"outcome": "promoted", "version": target.version, "reasons": reasons, "snapshot": snapshot}
+        write_record(store, snapshot, digest, record)
 
 
 def _present(store: ObjectStore) -> Pointer:
