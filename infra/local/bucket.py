@@ -44,7 +44,6 @@ class FolderMirror:
         self._store = store
         self._folder = folder
         self._etags: dict[str, str] = {}
-        self._lock = threading.Lock()
 
     def create_bucket(self) -> None:
         """Make the bucket and put what the folder holds into it."""
@@ -59,16 +58,15 @@ class FolderMirror:
 
     def save(self) -> None:
         """Write what is new or changed in the bucket to the folder; a file is replaced whole or not at all."""
-        with self._lock:
-            for key, etag in self._listing():
-                if self._etags.get(key) == etag:
-                    continue
-                path = self._folder / key
-                path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_name(path.name + ".part")
-                part.write_bytes(self._store.get(key).body)
-                part.replace(path)
-                self._etags[key] = etag
+        for key, etag in self._listing():
+            if self._etags.get(key) == etag:
+                continue
+            path = self._folder / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + ".part")
+            part.write_bytes(self._store.get(key).body)
+            part.replace(path)
+            self._etags[key] = etag
 
     @contextmanager
     def kept_up_to_date(self) -> Iterator[None]:

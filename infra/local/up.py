@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from retrain.bootstrap import bootstrap
 from sentiloop.s3 import S3Store
 
 from infra.local.bucket import CREDENTIALS, FolderMirror, s3_server
@@ -73,8 +74,6 @@ def environment(folder: Path, endpoint: str) -> dict[str, str]:
 
 def serve(port: int, folder: Path, endpoint: str) -> None:
     """Fill the bucket and serve the API until interrupted."""
-    from retrain.bootstrap import bootstrap  # noqa: PLC0415 - needs the environment
-
     store = S3Store(BUCKET)
     mirror = FolderMirror(store, folder / "bucket")
     mirror.create_bucket()

@@ -149,10 +149,11 @@ def main() -> int:
     found = compare(folder)
     judge_baseline(folder)
     judge_thresholds(folder, found["sst2", "dev+test"])
+    dev = found["sst2", "dev"]
     print("\nPublished TF-IDF + LR recipe on SST-2 dev: 0.8188")
     return closing_lines(
         [
-            ("sst2-dev-calibration", found["sst2", "dev"]["calibration_error"], "ECE", 0.03, False),
+            ("sst2-dev-calibration", max(dev["calibration_error"], dev["calibration_error_15"]), "ECE", 0.03, False),
             ("imdb-test", found["imdb", "test"]["accuracy"], "accuracy", 0.905, True),
             ("tweeteval-test", found["tweeteval", "test"]["macro_recall"], "macro-recall", 0.60, True),
             ("sst2-pooled", found["sst2", "dev+test"]["accuracy"], "accuracy", 0.838, True),

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.test_loop import corrections
+
 ROOT = Path(__file__).parents[2]
 SOURCES = [".", "layers/model", "functions/predict", "functions/feedback", "functions/retrain"]
 PATIENCE_SECONDS = 60.0
@@ -89,9 +91,8 @@ def test_the_bucket_survives_a_stop_and_learning_is_seen_by_the_running_service(
         assert (answer["label"], answer["model_version"]) == (shown["label"], shown["model_version"])
         assert answer["probabilities"] == pytest.approx(shown["probabilities"])
         assert ask(f"{url}/health")[1]["status"] == "ok"
-        for number in range(60):
-            text = f"the gizmo number {number} is plumbus grade"
-            assert ask(f"{url}/v1/feedback", {"text": text, "correct_label": "positive"})[0] == 201
+        for text, label in corrections():
+            assert ask(f"{url}/v1/feedback", {"text": text, "correct_label": label})[0] == 201
         receipt = ask(f"{url}/v1/feedback", {"text": "plumbus all the way", "correct_label": "positive"})[1]
         before = answer["model_version"]
         decision = retrain(tmp_path)

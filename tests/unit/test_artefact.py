@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentiloop import artefact
+from sentiloop import artefact, features
 from sentiloop.artefact import MAX_LABELS, MAX_WEIGHTS_BYTES, MAX_WIDTH, dump, load
 from sentiloop.errors import ArtefactError
 from sentiloop.scoring import Scorer
@@ -261,3 +261,10 @@ def test_any_numbers_that_load_serve_finite_probabilities(scales: list[float], b
     except ArtefactError:
         return
     assert all(math.isfinite(share) for share in Scorer(model).score("not a good day! " * 50).probabilities)
+
+
+def test_weights_of_another_feature_function_are_refused() -> None:
+    manifest = json.dumps({**json.loads(BUILT.manifest), "features": features.VERSION + 1}).encode()
+    with pytest.raises(ArtefactError) as refused:
+        artefact.load(manifest, BUILT.weights)
+    assert refused.value.check == "features"

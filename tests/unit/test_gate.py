@@ -106,8 +106,8 @@ def test_a_slice_may_fall_by_what_is_tolerated() -> None:
 
 
 def test_a_slice_too_small_to_tell_does_not_reject() -> None:
-    assert verdict(comparison(60, 20), comparison(0, 4, 20, "label rare")).promote
-    assert not verdict(comparison(60, 20), comparison(0, 5, 20, "label rare")).promote
+    assert verdict(comparison(60, 20), comparison(0, 2, 20, "label rare")).promote
+    assert not verdict(comparison(60, 20), comparison(0, 3, 20, "label rare")).promote
 
 
 def test_every_objection_is_told() -> None:

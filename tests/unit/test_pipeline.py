@@ -188,3 +188,19 @@ def test_fitting_is_deterministic() -> None:
     points, truth = problem()
     learner = PriorLogisticRegression(C=1.0, max_iter=100, tol=1e-6)
     assert learner.fit(points, truth).coef_.tobytes() == learner.fit(points, truth).coef_.tobytes()
+
+
+def test_a_label_that_a_row_says_nothing_of_keeps_the_share_of_the_prior() -> None:
+    points, truth = problem()
+    two = truth != LABELS[1]
+    points, truth = points[np.flatnonzero(two)], truth[two]
+    possible = np.tile([True, False, True], (len(truth), 1))
+    dice = np.random.default_rng(4)
+    coefficients, bias = dice.normal(size=(3, 12)), dice.normal(size=3)
+    before = np.exp(points @ coefficients.T + bias)
+    before /= before.sum(axis=1, keepdims=True)
+    learner = PriorLogisticRegression(C=1e3, max_iter=2000, tol=1e-12)
+    after = learner.fit(points, truth, labels=sorted(LABELS), possible=possible, prior=(coefficients, bias))
+    shares = after.predict_proba(points)
+    assert shares[:, 1].mean() == pytest.approx(before[:, 1].mean(), abs=0.01)
+    assert (shares[:, [0, 2]].argmax(axis=1) * 2 == np.searchsorted(sorted(LABELS), truth)).mean() > 0.7

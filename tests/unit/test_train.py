@@ -273,3 +273,17 @@ def test_a_temperature_is_bounded_even_where_every_answer_is_right() -> None:
     logits = np.array([[9.0, 0.0], [0.0, 9.0]])
     assert 0 < fit_temperature(logits, np.array([0, 1]), np.ones(2)) < 30
     assert 0 < fit_temperature(logits, np.array([1, 0]), np.ones(2)) < 30
+
+
+def test_feedback_could_have_had_any_label_whatever_came_so_far() -> None:
+    rows = labelled("abbb", source=["films", "films", "feedback", "feedback"])
+    assert possible_labels(rows, ["a", "b", "c"]).tolist() == [[True, True, False]] * 2 + [[True, True, True]] * 2
+
+
+def test_feedback_of_one_label_alone_teaches() -> None:
+    prior = train(make_rows(tuple(SAID), 60), RECIPE).model("prior")
+    praise = pd.DataFrame({"text": ["a zorp day"] * 5, "label": "positive", "source": "feedback"})
+    learned = train(praise, RECIPE, prior).model("v1")
+    place = learned.labels.index("positive")
+    text = "a zorp day"
+    assert Scorer(learned).score(text).probabilities[place] > Scorer(prior).score(text).probabilities[place] + 0.1

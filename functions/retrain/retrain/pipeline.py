@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 Labels = Sequence[str] | NDArray[Any]
 
 
+NEVER = -1e9  # the logit of a label that is not looked at
+
+
 class BucketCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Texts to counts per feature bucket, n x width, by the feature function that serves.
 
@@ -102,7 +105,8 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
             y: n labels.
             sample_weight: n weights.
             labels: all labels in sorted order, for one that `y` may lack.
-            possible: n x K, which labels a row could have had; of the others it says nothing. None: all.
+            possible: n x K, which labels a row could have had. Of the others it says nothing: they keep the share that
+                the prior gives them, or are not looked at where there is none. None: all.
             prior: coefficients K x width and intercepts K.
         """
         self.classes_ = np.array(labels if labels is not None else sorted(set(y)))
@@ -114,11 +118,15 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
         if self.warm_start and (before := getattr(self, "coef_", None)) is not None:
             begin[:-1], begin[-1] = (before - start)[:, active].T, self.intercept_ - bias
         offset = X @ start.T + bias
-        if possible is not None:
-            offset[~possible] = -np.inf
+        targets = np.asarray(self.classes_ == np.asarray(y)[:, None], float)
+        if possible is not None and prior is not None:
+            kept = np.where(possible, 0.0, bulk.softmax(offset))
+            targets = targets * (1 - kept.sum(axis=1, keepdims=True)) + kept
+        elif possible is not None:
+            offset[~possible] = NEVER
         penalty = np.full((len(active) + 1, 1), 1.0 / (self.C * weights.sum()))
         penalty[-1] *= prior is not None  # an intercept is free, unless there is one to stay close to
-        problem = _Problem(X[:, active], np.searchsorted(self.classes_, y), weights, penalty, offset)
+        problem = _Problem(X[:, active], targets, weights, penalty, offset)
         found = minimize(
             problem.loss_and_gradient,
             begin.ravel(),
@@ -142,13 +150,11 @@ class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
 class _Problem:
     """Mean loss and its gradient for the difference to the prior: flat (columns + 1) x K, intercepts last."""
 
-    def __init__(
-        self, rows: sp.csr_matrix, truth: NDArray[np.int64], weights: Floats, penalty: Floats, offset: Floats
-    ) -> None:
+    def __init__(self, rows: sp.csr_matrix, targets: Floats, weights: Floats, penalty: Floats, offset: Floats) -> None:
         self._rows = rows
         self._columns = rows.T.tocsr()
         self._offset = offset
-        self._truth = (np.arange(len(truth)), truth)
+        self._targets = targets
         self._weights = weights / weights.sum()
         self._penalty = penalty
 
@@ -159,9 +165,9 @@ class _Problem:
         logits -= logits.max(axis=1, keepdims=True)
         powers = np.exp(logits)
         totals = powers.sum(axis=1)
-        loss = self._weights @ (np.log(totals) - logits[self._truth])
+        loss = self._weights @ (np.log(totals) - (self._targets * logits).sum(axis=1))
         slopes = powers / totals[:, None]
-        slopes[self._truth] -= 1
+        slopes -= self._targets
         slopes *= self._weights[:, None]
         gradient = np.empty_like(point)
         gradient[:-1] = self._columns @ slopes

@@ -85,7 +85,7 @@ def _page(
         [f"true {label}", *counts]
         for label, counts in zip(judged.candidate.labels, judged.metrics["confusion"], strict=True)
     ]
-    calibration = _plot([([b["confidence"] for b in bins], [b["accuracy"] for b in bins])], "confidence", "accuracy")
+    calibration = _plot(([b["confidence"] for b in bins], [b["accuracy"] for b in bins]), "confidence", "accuracy")
     return "\n".join(
         [
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(judged.candidate.version)}</title>',
@@ -100,7 +100,7 @@ def _page(
             f"<figure><figcaption>Calibration</figcaption>{calibration}</figure>",
             *(
                 f"<figure><figcaption>ROC, {escape(label)}</figcaption>"
-                f"{_plot([curve], 'false positive rate', 'true positive rate')}</figure>"
+                f"{_plot(curve, 'false positive rate', 'true positive rate')}</figure>"
                 for label, curve in curves.items()
             ),
             "</html>",
@@ -114,14 +114,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return f"<table><tr>{cells}</tr>{body}</table>"
 
 
-def _plot(lines: Sequence[tuple[Sequence[float], Sequence[float]]], x_name: str, y_name: str) -> str:
-    """Return lines in the unit square as SVG, with the diagonal for comparison."""
-    drawn = "".join(
-        '<polyline fill="none" stroke="#0b62c4" stroke-width="2" points="'
-        + " ".join(f"{x * SIZE:.1f},{(1 - y) * SIZE:.1f}" for x, y in zip(xs, ys, strict=True))
-        + '"/>'
-        for xs, ys in lines
-    )
+def _plot(line: tuple[Sequence[float], Sequence[float]], x_name: str, y_name: str) -> str:
+    """Return a line in the unit square as SVG, with the diagonal for comparison."""
+    points = " ".join(f"{x * SIZE:.1f},{(1 - y) * SIZE:.1f}" for x, y in zip(*line, strict=True))
+    drawn = f'<polyline fill="none" stroke="#0b62c4" stroke-width="2" points="{points}"/>'
     return (
         f'<svg role="img" aria-label="{y_name} over {x_name}" width="{SIZE + 40}" height="{SIZE + 40}" '
         f'viewBox="-30 -10 {SIZE + 40} {SIZE + 40}"><rect width="{SIZE}" height="{SIZE}" fill="#f4f6f9"/>'

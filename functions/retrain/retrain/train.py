@@ -142,7 +142,6 @@ def _train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None) -> Trained:
     facts = {
         "labels": labels,
         "width": recipe.width,
-        "features": recipe.features,
         "scales": scales,
         "bias": learner.intercept_.tolist(),
         "temperature": temperature,
@@ -154,14 +153,15 @@ def _train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None) -> Trained:
 
 
 def possible_labels(rows: pd.DataFrame, labels: list[str]) -> NDArray[np.bool_]:
-    """Return, n x K, the labels that a row's source uses at all.
+    """Return, n x K, the labels that a row could have had: those that its data set uses at all.
 
-    A source without neutral rows left them out; that its rows are not neutral is no news, and must not teach that
-    nothing is. Rows without a source could have had any label.
+    A data set without neutral rows left them out; that its rows are not neutral is no news, and must not teach that
+    nothing is. Rows without a source could have had any label, and so could feedback, whatever came so far.
     """
     if "source" not in rows:
         return np.ones((len(rows), len(labels)), bool)
     used = pd.crosstab(rows["source"], rows["label"]).reindex(columns=labels, fill_value=0) > 0
+    used[used.index == FEEDBACK_SOURCE] = True
     return np.asarray(used.loc[rows["source"]].to_numpy())
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
+from sentiloop import features
 from sentiloop.errors import ArtefactError
 from sentiloop.records import to_json
 
@@ -65,7 +66,8 @@ def dump(manifest: Mapping[str, Any], weights: bytes, item_type: str) -> bytes:
         The manifest's bytes; `load` accepts them together with `weights`.
     """
     described = {"file": WEIGHTS, "item_type": item_type, "bytes": len(weights), "sha256": sha256(weights).hexdigest()}
-    body = to_json({**manifest, "format": FORMAT, "kind": KIND, "weights": described})
+    fixed = {"format": FORMAT, "kind": KIND, "features": features.VERSION, "weights": described}
+    body = to_json({**manifest, **fixed})
     load(body, weights)
     return body
 
@@ -80,14 +82,15 @@ def load(manifest: bytes, weights: bytes) -> Model:
     """Check both files and return the model; its table is a view of `weights`, nothing is parsed per weight.
 
     Raises:
-        ArtefactError: its `check` says what is wrong: manifest, format, kind, version, labels, width, weights, size,
-            sha256, scales, bias or low_confidence.
+        ArtefactError: its `check` says what is wrong: manifest, format, kind, features, version, labels, width,
+            weights, size, sha256, scales, bias or low_confidence.
     """
     fields = _parse(manifest)
     _require(
         type(fields.get("format")) is int and fields["format"] == FORMAT, "format", f"this code reads format {FORMAT}"
     )
     _require(fields.get("kind") == KIND, "kind", f"this code reads {KIND!r} models")
+    _require(fields.get("features") == features.VERSION, "features", f"this code reads version {features.VERSION}")
     version, labels, width = fields.get("version"), fields.get("labels"), fields.get("width")
     _require(isinstance(version, str) and 0 < len(version) <= 100, "version", "no name")  # noqa: PLR2004
     _check_labels(labels)

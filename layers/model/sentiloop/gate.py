@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SLICE_LEVEL = 0.2  # a slice is small: to be safe, weaker evidence of harm than the gate asks of a gain rejects
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -80,7 +82,7 @@ def judge(
         slices: guarded parts of them.
         level: the candidate has to be better with a one-sided p-value of at most this.
         min_gain: and by at least this much accuracy.
-        slice_drop: a slice may lose this much accuracy; losing more, beyond chance at the same level, rejects.
+        slice_drop: a slice may lose this much accuracy; losing more, with evidence at `SLICE_LEVEL`, rejects.
     """
     p_value = mcnemar(overall.gained, overall.lost)
     evidence = f"{overall.gained} gained, {overall.lost} lost of {overall.rows} held-out rows, p = {p_value:.2g}"
@@ -92,7 +94,7 @@ def judge(
     objections += [
         f"worse on slice {part.name}: {part.gain:+.4f} accuracy on {part.rows} rows"
         for part in slices
-        if -part.gain > slice_drop and mcnemar(part.lost, part.gained) <= level
+        if -part.gain > slice_drop and mcnemar(part.lost, part.gained) <= SLICE_LEVEL
     ]
     if objections:
         return Verdict(False, p_value, tuple(objections))

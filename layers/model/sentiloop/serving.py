@@ -6,6 +6,7 @@ has not looked for `overdue_seconds` looks before it answers: Lambda freezes an 
 and without this it would answer its first request after an hour with an hour-old model.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,11 +16,12 @@ from importlib.resources import files
 
 from sentiloop import artefact, pointer, registry
 from sentiloop.artefact import Model
-from sentiloop.errors import ObjectNotFoundError, SentiloopError
+from sentiloop.errors import ObjectNotFoundError, SentiloopError, StorageUnavailableError
 from sentiloop.pointer import Pointer
 from sentiloop.scoring import Scorer
 from sentiloop.storage import ObjectStore
 
+log = logging.getLogger("sentiloop")
 OVERDUE_SECONDS = 8.0  # under the 10 s within which a swap has to be seen everywhere
 
 
@@ -81,7 +83,9 @@ class LiveModel:
             self._served = self._look()
             self._failing = False
         except SentiloopError as error:
-            self._served = Served(self._served.scorer, self._served.pointer, error.message)
+            log.warning("the model was not refreshed: %s", error.message)
+            problem = error.public_message if isinstance(error, StorageUnavailableError) else error.message
+            self._served = Served(self._served.scorer, self._served.pointer, problem)
             self._failing = True  # from now on requests do not wait for a storage that does not answer
         finally:
             self._looked_at = self._clock()
