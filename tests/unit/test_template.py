@@ -280,12 +280,11 @@ def test_the_gateway_shapes_the_errors_that_a_client_can_meet() -> None:
 # --- The functions ---
 
 
-def test_all_run_on_python_3_13_and_one_architecture_with_the_layer_built_for_it() -> None:
+def test_all_run_on_python_3_13_and_one_architecture() -> None:
     common = TEMPLATE["Globals"]["Function"]
     layer = TEMPLATE["Resources"]["ModelLayer"]
-    assert common["Runtime"] == layer["Metadata"]["BuildMethod"] == "python3.13"
+    assert layer["Properties"]["CompatibleRuntimes"] == [common["Runtime"]] == ["python3.13"]
     assert common["Architectures"] == layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
-    assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}
     assert common["Layers"] == [{"Ref": "ModelLayer"}]
     assert not any({"Runtime", "Architectures", "Layers"} & function.keys() for function in FUNCTIONS.values())
 
@@ -295,14 +294,27 @@ def test_every_handler_is_in_the_tree_with_locked_requirements(function: str) ->
     code = ROOT / FUNCTIONS[function]["CodeUri"]
     module, _, name = FUNCTIONS[function]["Handler"].rpartition(".")
     source = code.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
-    assert re.search(rf"^(def )?{name}\b", source, re.MULTILINE)
+    assert re.search(rf"^\s*(def )?{name}\b", source, re.MULTILINE)
     assert "--hash=sha256:" in (code / "requirements.txt").read_text(encoding="utf-8")
 
 
-def test_the_layer_is_in_the_tree_with_a_requirements_file() -> None:
-    content = ROOT / TEMPLATE["Resources"]["ModelLayer"]["Properties"]["ContentUri"]
-    assert (content / "sentiloop" / "__init__.py").is_file()
-    assert (content / "requirements.txt").is_file()
+@pytest.mark.parametrize("name", [*FUNCTIONS, "ModelLayer"])
+def test_a_makefile_builds_it_for_the_templates_processor_unless_told_otherwise(name: str) -> None:
+    resource = TEMPLATE["Resources"][name]
+    folder = ROOT / (resource["Properties"].get("CodeUri") or resource["Properties"]["ContentUri"])
+    assert resource["Metadata"] == {"BuildMethod": "makefile"}
+    assert f"build-{name}:" in (folder / "Makefile").read_text()
+    shared = (folder / "build.mk").read_text()
+    assert f"ARCHITECTURE ?= {PARAMETERS['Architecture']['Default']}\n" in shared
+    assert shared.count(TEMPLATE["Globals"]["Function"]["Runtime"]) == 2  # pip for it, compiled by it
+
+
+def test_only_predict_starts_from_snapshots_and_those_follow_every_change() -> None:
+    predict = FUNCTIONS["PredictFunction"]
+    assert predict["SnapStart"] == {"ApplyOn": {"Ref": "SnapStart"}}
+    assert predict["AutoPublishAlias"] == "live"
+    assert predict["AutoPublishAliasAllProperties"] is True  # the layer and the settings are part of a snapshot
+    assert [name for name in FUNCTIONS if "SnapStart" in FUNCTIONS[name]] == ["PredictFunction"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -426,9 +438,3 @@ def test_a_sample_request_goes_to_a_route_of_the_api(name: str) -> None:
 def test_the_sample_schedule_events_are_what_the_schedules_send() -> None:
     sent = [json.loads(rule["Properties"]["Input"]) for rule in FUNCTIONS["RetrainFunction"]["Events"].values()]
     assert [event("retrain-schedule.json"), event("check-schedule.json")] == sent
-
-
-def test_the_retrain_function_is_built_for_the_templates_processor_unless_told_otherwise() -> None:
-    makefile = (ROOT / "functions" / "retrain" / "Makefile").read_text()
-    assert f"ARCHITECTURE ?= {TEMPLATE['Parameters']['Architecture']['Default']}\n" in makefile
-    assert "build-RetrainFunction:" in makefile
