@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sentiloop.bundled import baseline
 from sentiloop.pointer import Pointer
 from sentiloop.records import Sample
 from sentiloop.s3 import S3Store
 from sentiloop.scoring import Scorer, softmax
-from sentiloop.serving import baseline
 from sentiloop.storage import ObjectStore
 
 from tests.api.conftest import Function, MakeFunction

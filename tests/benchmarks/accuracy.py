@@ -17,7 +17,7 @@ from retrain.importer import read_path
 from retrain.metrics import calibration_error, evaluate
 from retrain.train import Recipe, train
 from sentiloop.bulk import BulkScorer
-from sentiloop.serving import baseline
+from sentiloop.bundled import baseline
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline

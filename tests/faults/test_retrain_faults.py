@@ -11,10 +11,11 @@ from retrain.datasets import seed_rows, store_dataset
 from retrain.run import retrain
 from retrain.train import Recipe, train
 from sentiloop import artefact, pointer, registry
+from sentiloop.bundled import baseline
 from sentiloop.errors import PreconditionFailedError, StorageUnavailableError, WriteConflictError
 from sentiloop.receipts import correction_id, correction_key, read_outcome
 from sentiloop.records import Correction, now, timestamp
-from sentiloop.serving import LiveModel, baseline
+from sentiloop.serving import LiveModel
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 

@@ -4,9 +4,10 @@ import pytest
 from retrain.bootstrap import bootstrap
 from retrain.datasets import SEED, Row, read_dataset, read_datasets, store_dataset
 from sentiloop import artefact, pointer, registry
+from sentiloop.bundled import baseline
 from sentiloop.registry import version_key
 from sentiloop.s3 import S3Store
-from sentiloop.serving import LiveModel, baseline
+from sentiloop.serving import LiveModel
 
 from tests.builders import make_model
 from tests.faults.faulty_store import CrashError, Fault, FaultyStore

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 from sentiloop import artefact, pointer
+from sentiloop.bundled import baseline
 from sentiloop.errors import StorageUnavailableError
 from sentiloop.pointer import CURRENT, Move, Target
 from sentiloop.registry import version_key
 from sentiloop.s3 import S3Store
-from sentiloop.serving import OVERDUE_SECONDS, LiveModel, baseline
+from sentiloop.serving import OVERDUE_SECONDS, LiveModel
 from sentiloop.storage import ObjectStore, StoredObject
 
 from tests.faults.faulty_store import FaultyStore, down

@@ -95,7 +95,7 @@ def test_one_module_of_the_layer_knows_s3() -> None:
 
 
 def test_one_module_of_the_layer_knows_http() -> None:
-    assert layer_modules_with(WEB) == {"http"}
+    assert layer_modules_with(WEB) == {"http", "startup"}
 
 
 @pytest.mark.parametrize("function", ["predict", "feedback"])

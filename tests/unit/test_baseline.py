@@ -5,8 +5,8 @@ from importlib.resources import files
 import pytest
 from sentiloop import features
 from sentiloop.artefact import MANIFEST, WEIGHTS
+from sentiloop.bundled import baseline
 from sentiloop.scoring import Scorer
-from sentiloop.serving import baseline
 
 MOST_BYTES = 3 * 2**20
 

@@ -1,11 +1,14 @@
 """The Lambda entry point of the feedback function."""
 
-from mangum import Mangum
-from sentiloop.s3 import S3Store
-from sentiloop.settings import Settings
+from sentiloop.startup import quick_start
 
-from feedback.routes import create_feedback_app
+with quick_start():
+    from mangum import Mangum
+    from sentiloop.s3 import S3Store
+    from sentiloop.settings import Settings
 
-settings = Settings.from_env()
-app = create_feedback_app(settings, S3Store(settings.bucket))
-handler = Mangum(app, lifespan="off")
+    from feedback.routes import create_feedback_app
+
+    settings = Settings.from_env()
+    app = create_feedback_app(settings, S3Store(settings.bucket))
+    handler = Mangum(app, lifespan="off")

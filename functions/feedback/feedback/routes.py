@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Request
+from sentiloop.bundled import baseline
 from sentiloop.errors import (
     IdempotencyConflictError,
     InvalidRequestError,
@@ -13,7 +14,6 @@ from sentiloop.errors import (
     StorageUnavailableError,
 )
 from sentiloop.http import create_app, error_responses
-from sentiloop.serving import baseline
 from sentiloop.settings import Settings, variable
 from sentiloop.storage import ObjectStore
 from sentiloop.texts import check_text

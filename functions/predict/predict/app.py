@@ -1,14 +1,20 @@
 """The Lambda entry point of the predict function."""
 
-from mangum import Mangum
-from sentiloop.s3 import S3Store
-from sentiloop.serving import LiveModel
-from sentiloop.settings import Settings
+from sentiloop.startup import quick_start
 
-from predict.routes import create_predict_app
+with quick_start():
+    from mangum import Mangum
+    from sentiloop.s3 import S3Store
+    from sentiloop.serving import LiveModel
+    from sentiloop.settings import Settings
 
-settings = Settings.from_env()
-# A user waits for these calls, and an answer needs none of them: fail early rather than hold a request up.
-store = S3Store(settings.bucket, read_timeout=2, attempts=2)
-app = create_predict_app(settings, store, LiveModel(store, settings.refresh_seconds))
-handler = Mangum(app, lifespan="off")
+    from predict import snapstart
+    from predict.routes import create_predict_app
+
+    settings = Settings.from_env()
+    # A user waits for these calls, and an answer needs none of them: fail early rather than hold a request up.
+    store = S3Store(settings.bucket, read_timeout=2, attempts=2)
+    live = LiveModel(store, settings.refresh_seconds)
+    app = create_predict_app(settings, store, live)
+    handler = Mangum(app, lifespan="off")
+    snapstart.register(live, store)

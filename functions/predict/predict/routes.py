@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Query, Response
@@ -23,6 +23,7 @@ from predict import schemas
 from predict.counters import Counters
 from predict.samples import keep_samples, threshold
 
+_HERE = Path(__file__).parent
 _BAD_BODY = error_responses(MalformedRequestError, RequestTooLargeError, InvalidRequestError)
 
 
@@ -121,12 +122,12 @@ def create_predict_app(settings: Settings, store: ObjectStore, live: LiveModel) 
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi_document() -> Response:
-        return Response((files("predict") / "openapi.json").read_bytes(), media_type="application/json")
+        return Response((_HERE / "openapi.json").read_bytes(), media_type="application/json")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response((files("predict") / "docs.html").read_bytes(), media_type="text/html", headers=policy)
+        return Response((_HERE / "docs.html").read_bytes(), media_type="text/html", headers=policy)
 
     return app
 

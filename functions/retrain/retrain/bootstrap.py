@@ -1,10 +1,8 @@
 """Giving an empty bucket its first content: the bundled baseline as generation 1, and the seed corpus."""
 
-from importlib.resources import files
-
 from sentiloop import artefact, pointer, registry
+from sentiloop.bundled import baseline, baseline_files
 from sentiloop.pointer import Move, Pointer
-from sentiloop.serving import baseline
 from sentiloop.storage import ObjectStore
 
 from retrain.datasets import store_seed
@@ -15,9 +13,7 @@ def bootstrap(store: ObjectStore) -> Pointer:
     store_seed(store)
     if current := pointer.read(store):
         return current.pointer
-    folder = files("sentiloop") / "baseline"
-    weights = (folder / artefact.WEIGHTS).read_bytes()
-    manifest = (folder / artefact.MANIFEST).read_bytes()
+    manifest, weights = baseline_files()
     target = registry.publish(store, baseline().version, manifest, {artefact.WEIGHTS: weights})
     move = Move(target, "bootstrap", "the bundled baseline, in an empty bucket")
     moved = pointer.move(store, lambda current: None if current else move)  # another instance may have been first

@@ -1,8 +1,12 @@
-"""The one storage adapter: S3 and whatever speaks its protocol."""
+"""The one storage adapter: S3 and whatever speaks its protocol.
+
+It asks botocore for the client, not boto3: what boto3 adds, its resources and transfers, is not used and takes 25 ms to
+import. docs/performance.md compares the clients.
+"""
 
 from collections.abc import Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,6 +20,7 @@ from sentiloop.errors import (
 from sentiloop.storage import StoredObject
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_s3 import S3Client
 
 _ERRORS: dict[str, type[SentiloopError]] = {
@@ -46,12 +51,15 @@ class S3Store:
 
     @cached_property
     def _client(self) -> "S3Client":
-        import boto3  # noqa: PLC0415 - 200 ms that only a request which needs storage pays
-        from botocore.config import Config  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415 - like the session, only when storage is first needed
 
         retries: Any = {"mode": "standard", "total_max_attempts": self._attempts}
         config = Config(connect_timeout=1, read_timeout=self._read_timeout, retries=retries)
-        return boto3.client("s3", config=config)
+        return cast("S3Client", _session().create_client("s3", config=config))
+
+    def close_connections(self) -> None:
+        """Close what is open; the next call connects anew."""
+        self._client.close()
 
     def get(self, key: str) -> StoredObject:
         """See `ObjectStore.get`."""
@@ -93,6 +101,14 @@ class S3Store:
                     yield item["Key"]
         except (ClientError, BotoCoreError, OSError) as error:
             raise _translated(error, prefix) from error
+
+
+@cache
+def _session() -> "Session":
+    """Return the session of this process; it keeps S3's description, which takes long to parse."""
+    from botocore.session import get_session  # noqa: PLC0415 - 100 ms that only a request which needs storage pays
+
+    return get_session()
 
 
 def _translated(error: Exception, key: str) -> SentiloopError:

@@ -11,11 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
-from sentiloop import artefact, pointer, registry
+from sentiloop import pointer, registry
 from sentiloop.artefact import Model
+from sentiloop.bundled import baseline, baseline_target
 from sentiloop.errors import ObjectNotFoundError, SentiloopError, StorageUnavailableError
 from sentiloop.pointer import Pointer
 from sentiloop.scoring import Scorer
@@ -23,13 +22,6 @@ from sentiloop.storage import ObjectStore
 
 log = logging.getLogger("sentiloop")
 OVERDUE_SECONDS = 8.0  # under the 10 s within which a swap has to be seen everywhere
-
-
-@cache
-def baseline() -> Model:
-    """Return the model that is part of this package."""
-    folder = files("sentiloop") / "baseline"
-    return artefact.load((folder / artefact.MANIFEST).read_bytes(), (folder / artefact.WEIGHTS).read_bytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +56,7 @@ class LiveModel:
         self._looked_at = float("-inf")
         self._failing = False
         self._etag = ""
+        self._target = baseline_target()
         self._served = Served(Scorer(baseline()), None, "the pointer was not read yet")
 
     def current(self) -> Served:
@@ -99,9 +92,9 @@ class LiveModel:
         if changed is None:
             return Served(self._served.scorer, self._served.pointer, None)
         current = pointer.Pointer.from_bytes(changed.body)
-        if self._served.pointer is None or current.champion != self._served.pointer.champion:
+        scorer = self._served.scorer
+        if current.champion != self._target:
             scorer = Scorer(registry.fetch(self._store, current.champion))
-        else:
-            scorer = self._served.scorer
+            self._target = current.champion
         self._etag = changed.etag
         return Served(scorer, current, None)
