@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentiloop import artefact, features
-from sentiloop.artefact import MAX_LABELS, MAX_WEIGHTS_BYTES, MAX_WIDTH, dump, load
+from sentiloop.artefact import MAX_LABELS, MAX_WEIGHTS_BYTES, dump, load
 from sentiloop.errors import ArtefactError
+from sentiloop.features import MAX_WIDTH
 from sentiloop.scoring import Scorer
 
 from tests.builders import LABELS, make_manifest, make_model, make_weights

@@ -91,12 +91,22 @@ def test_the_size_of_a_chunk_makes_no_difference(texts: list[str], size: int) ->
         assert scorer.probabilities(texts).tolist() == whole.tolist()
 
 
-def test_wide_integers_do_not_overflow_when_squared_and_summed() -> None:
-    model = make_model(("no", "yes"), width=2, item_type="int16", scales=[1e-3, 1e-3, 1e-3]).model
-    text = "good " * 20_000
+def test_a_very_long_text_overflows_nothing() -> None:
+    model = make_model(("no", "yes"), width=2, scales=[1e-3, 1e-3, 1e-3]).model
+    text = "unbelievably good " * 100_000
     np.testing.assert_allclose(
         BulkScorer(model).probabilities([text])[0], Scorer(model).score(text).probabilities, atol=1e-12
     )
+
+
+def test_what_is_remembered_stays_within_its_bound_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = [[f"never saw word{number} before, don't know"] for number in range(20)]
+    expected = [BulkScorer(BUILT.model).logits(batch).tolist() for batch in batches]
+    monkeypatch.setattr(bulk, "KEPT_PARTS", 8)
+    scorer = BulkScorer(BUILT.model)
+    for batch, logits in zip(batches, expected, strict=True):
+        assert scorer.logits(batch).tolist() == logits
+        assert len(scorer._vocabulary) <= 8 + len(batch[0].split())
 
 
 def test_the_model_is_viewed_and_not_copied() -> None:

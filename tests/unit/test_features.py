@@ -1,5 +1,6 @@
 """What of a text the model sees."""
 
+import math
 import unicodedata
 
 import pytest
@@ -7,16 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiloop.features import (
     LONGEST_WORD,
+    MAX_WIDTH,
     NEGATION_REACH,
     NGRAM_LENGTHS,
     hash_word,
     is_negation,
-    mix,
     negated,
     negated_buckets,
     ngrams,
     normalise,
     pair_buckets,
+    roles,
     tokenise,
     word_buckets,
 )
@@ -67,6 +69,18 @@ def test_a_text_may_hold_no_token_at_all(text: str) -> None:
 
 def test_an_ascii_part_reads_the_same_beside_other_letters() -> None:
     assert tokenise("It`s GOOD, isn't it?! 中") == [*tokenise("It`s GOOD, isn't it?!"), "中"]
+
+
+@given(TEXTS)
+def test_blanks_part_a_text_before_it_is_normalised_as_well_as_after(text: str) -> None:
+    assert [word for part in text.split() for word in tokenise(part)] == tokenise(text)
+
+
+@given(
+    st.text(st.sampled_from([" ", "\u00a0", "\u3000", "\x1c", "a", "e", "\u0301", "\u0345", "´", "¨", "'", "İ", "Σ"]))
+)
+def test_marks_and_letters_that_normalising_changes_do_not_reach_across_a_blank(text: str) -> None:
+    assert [word for part in text.split() for word in tokenise(part)] == tokenise(text)
 
 
 @given(TEXTS)
@@ -177,15 +191,22 @@ def test_the_order_of_a_pair_matters() -> None:
 def test_hashes_stay_what_they_are_because_trained_weights_depend_on_them() -> None:
     width = 2**22
     assert hash_word("good") == 0x6C844E92
-    assert mix(1, 2, 3) == 0xAA0E5ABC
     assert word_buckets("good", width)[:4] == [282258, 282258, 609793, 282258]
-    assert negated_buckets("good", width) == [3056243] * 2
-    assert pair_buckets("not", "good", width) == [1637873] * 2
+    assert negated_buckets("good", width) == [1098827] * 2
+    assert pair_buckets("not", "good", width) == [3331144] * 2
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
-def test_a_mixed_hash_has_32_bits(left: int, right: int, salt: int) -> None:
-    assert 0 <= mix(left, right, salt) < 2**32
+@given(TOKENS)
+def test_the_numbers_of_a_word_fill_the_widest_table(word: str) -> None:
+    assert all(0 <= number < MAX_WIDTH for number in roles(word))
+
+
+def test_pairs_spread_over_the_table_like_random_numbers() -> None:
+    words = [f"word{number}" for number in range(300)]
+    width = 2**17
+    buckets = {pair_buckets(left, right, width)[0] for left in words for right in words}
+    expected = width * (1 - math.exp(-(len(words) ** 2) / width))
+    assert len(buckets) == pytest.approx(expected, rel=0.02)
 
 
 def test_half_a_surrogate_pair_can_be_hashed() -> None:

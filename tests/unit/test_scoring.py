@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sentiloop import scoring
 from sentiloop.artefact import Model
 from sentiloop.features import negated, negated_buckets, pair_buckets, tokenise, word_buckets
-from sentiloop.scoring import Scorer, pack, softmax, unpack
+from sentiloop.scoring import Scorer, softmax
 
 from tests.builders import LABELS, TEXTS, BuiltModel, make_model
 
@@ -132,28 +132,19 @@ def test_what_was_scored_before_changes_nothing(texts: list[str]) -> None:
         assert warm.score(text) == Scorer(BUILT.model).score(text)
 
 
-def test_small_caches_stay_within_their_bounds_and_change_no_answer(
+def test_a_small_cache_stays_within_its_bound_and_changes_no_answer(
     monkeypatch: pytest.MonkeyPatch, tiny_model: BuiltModel
 ) -> None:
     texts = [f"never saw word{number} or word{number + 1} before, don't know" for number in range(50)]
     expected = [Scorer(tiny_model.model).score(text) for text in texts]
-    monkeypatch.setattr(scoring, "CACHED_WORDS", 5)
-    monkeypatch.setattr(scoring, "CACHED_PAIRS", 7)
+    monkeypatch.setattr(scoring, "KEPT_WORDS", 5)
     scorer = Scorer(tiny_model.model)
     for _ in range(2):
         for text, prediction in zip(texts, expected, strict=True):
             assert scorer.score(text) == prediction
             assert 0 < len(scorer._words) <= 5
-            assert 0 < len(scorer._negated) <= 5
-            assert 0 < len(scorer._pairs) <= 7
 
 
 def test_large_logits_do_not_overflow() -> None:
     assert softmax((1e6, 0.0, -1e6)) == (1.0, 0.0, 0.0)
     assert softmax((-1e6, -1e6)) == (0.5, 0.5)
-
-
-@given(st.lists(st.lists(st.integers(-(2**40), 2**40), min_size=4, max_size=4), min_size=1, max_size=50))
-def test_packed_rows_add_up_like_rows(rows: list[list[int]]) -> None:
-    total = sum(pack(row) for row in rows)
-    assert unpack(total, 4) == [sum(column) for column in zip(*rows, strict=True)]

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from sentiloop import features
 from sentiloop.errors import ArtefactError
+from sentiloop.features import MAX_WIDTH
 from sentiloop.records import to_json
 
 MANIFEST = "manifest.json"
@@ -23,7 +24,6 @@ WEIGHTS = "weights.bin"
 FORMAT = 1
 KIND = "hashed-linear"  # an encoder would be another kind behind the same `load`
 MAX_LABELS = 32
-MAX_WIDTH = 2**22
 MAX_WEIGHTS_BYTES = 64 * 2**20
 MAX_MAGNITUDE = 1e30  # of scales, their inverses and intercepts: no text can make a logit of them overflow
 _ITEM_TYPES: dict[str, Literal["b", "h"]] = {"int8": "b", "int16": "h"}
@@ -86,11 +86,7 @@ def load(manifest: bytes, weights: bytes) -> Model:
             weights, size, sha256, scales, bias or low_confidence.
     """
     fields = _parse(manifest)
-    _require(
-        type(fields.get("format")) is int and fields["format"] == FORMAT, "format", f"this code reads format {FORMAT}"
-    )
-    _require(fields.get("kind") == KIND, "kind", f"this code reads {KIND!r} models")
-    _require(fields.get("features") == features.VERSION, "features", f"this code reads version {features.VERSION}")
+    _check_generation(fields)
     version, labels, width = fields.get("version"), fields.get("labels"), fields.get("width")
     _require(isinstance(version, str) and 0 < len(version) <= 100, "version", "no name")  # noqa: PLR2004
     _check_labels(labels)
@@ -110,6 +106,22 @@ def load(manifest: bytes, weights: bytes) -> Model:
         low_confidence=float(low_confidence),
         manifest=fields,
     )
+
+
+def is_outdated(manifest: bytes) -> bool:
+    """Return whether a manifest describes a model that other code than this wrote, and that this cannot serve."""
+    try:
+        _check_generation(_parse(manifest))
+    except ArtefactError as error:
+        return error.check in {"format", "kind", "features"}
+    return False
+
+
+def _check_generation(fields: Mapping[str, Any]) -> None:
+    formats = type(fields.get("format")) is int and fields["format"] == FORMAT
+    _require(formats, "format", f"this code reads format {FORMAT}")
+    _require(fields.get("kind") == KIND, "kind", f"this code reads {KIND!r} models")
+    _require(fields.get("features") == features.VERSION, "features", f"this code reads version {features.VERSION}")
 
 
 def _parse(manifest: bytes) -> Any:

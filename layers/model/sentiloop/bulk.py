@@ -1,34 +1,24 @@
 """The vectorised twin of features and scoring, for bulk scoring and training. Needs numpy; no HTTP function loads it.
 
-Texts repeat their words, so what depends on a word alone is worked out once and looked up by the word's number. What
-pairs and negated words bring is arithmetic on their words' hashes, many at once.
+Texts repeat their words, so what depends on a word alone is worked out once and looked up by the word's number. So is
+what stands between two blanks, which saves most of the tokenising. Pairs and negated words are arithmetic on numbers of
+their words, many at once.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentiloop.artefact import Model
-from sentiloop.features import (
-    END,
-    LEFT_FACTOR,
-    NEGATED_SALT,
-    NEGATION_REACH,
-    RIGHT_FACTOR,
-    START,
-    hash_word,
-    is_negation,
-    tokenise,
-    word_buckets,
-)
+from sentiloop.features import END, NEGATION_REACH, START, is_negation, roles, tokenise, word_buckets
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 CHUNK_TEXTS = 4_096  # texts scored at once: enough for vector arithmetic, little enough to bound memory
-KEPT_WORDS = 500_000  # words a scorer remembers, about 100 MB, before it starts anew
+KEPT_PARTS = 300_000  # parts of texts, and so words, that a scorer remembers, about 100 MB, before it starts anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +40,79 @@ class Vocabulary:
     """Numbers words as they come, and knows of each what pairs and negated words are made of.
 
     Attributes:
-        words: the words in the order of their numbers; the first two stand for the start and the end of a text.
-        hashes: their 32-bit hashes.
-        negations: which of them negate what follows.
+        words: the words in the order of their numbers.
     """
 
     def __init__(self) -> None:
-        self._numbers = _Numbers({START: 0, END: 1})
         self.words: list[str] = []
-        self.hashes = np.zeros(0, np.uint64)
-        self.negations = np.zeros(0, bool)
+        self._numbers = _Numbers()
+        self._roles = np.zeros((0, 3), np.int64)
+        self._negations = np.zeros(0, bool)
+        self._parts = _Numbers()  # what stands between blanks
+        self._part_lengths = np.zeros(0, np.int64)
+        self._part_words = np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
     def read(self, texts: Sequence[str]) -> Tokens:
         """Return the tokens of texts, with numbers for words that are new."""
-        tokens = [tokenise(text) for text in texts]
-        lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-        flat = chain.from_iterable(tokens)
-        words = np.fromiter(map(self._numbers.__getitem__, flat), np.int64, int(lengths.sum()))
-        new = list(islice(self._numbers, len(self.words), None))
-        self.words += new
-        self.hashes = np.concatenate([self.hashes, np.fromiter(map(hash_word, new), np.uint64, len(new))])
-        self.negations = np.concatenate([self.negations, np.fromiter(map(is_negation, new), bool, len(new))])
-        return Tokens(words, lengths, np.repeat(np.arange(len(tokens)), lengths))
+        parts_of = [text.split() for text in texts]
+        counts = np.fromiter(map(len, parts_of), np.int64, len(parts_of))
+        parts = np.fromiter(map(self._parts.__getitem__, chain.from_iterable(parts_of)), np.int64, counts.sum())
+        self._learn_new_parts()
+        part_lengths = self._part_lengths[parts]
+        lengths = _segment_sums(part_lengths, counts)
+        words = self._part_words[_ranges(_starts(self._part_lengths)[parts], part_lengths)]
+        return Tokens(words, lengths, np.repeat(np.arange(len(lengths)), lengths))
 
     def pairs(self, tokens: Tokens, width: int) -> tuple[Ints, Ints]:
-        """Return the bucket of every pair and the number of pairs of each text; a text without words has none."""
-        filled = np.flatnonzero(tokens.lengths)
-        ends = np.cumsum(tokens.lengths)[filled]
-        lefts = np.insert(tokens.words, ends - tokens.lengths[filled], 0)
-        rights = np.insert(tokens.words, ends, 1)
-        buckets = _mix(self.hashes[lefts], self.hashes[rights], 0) & np.uint64(width - 1)
-        return buckets.astype(np.int64), tokens.lengths + (tokens.lengths > 0)
+        """Return the bucket of each word and what follows it, a word or the end, and of the start and each first word.
+
+        There are as many of the second kind as texts that have words.
+        """
+        lengths = tokens.lengths[tokens.lengths > 0]
+        first = _starts(lengths)
+        lefts, rights, _ = self._roles[tokens.words].T
+        following = np.append(rights[1:], 0)
+        following[first + lengths - 1] = roles(END)[1]
+        return (lefts ^ following) & (width - 1), (roles(START)[0] ^ rights[first]) & (width - 1)
 
     def negated(self, tokens: Tokens, width: int) -> tuple[Ints, Ints]:
-        """Return the bucket of every negated word and the number of negated words of each text."""
-        negations = self.negations[tokens.words]
-        reached = np.zeros(len(tokens.words), bool)
-        for distance in range(1, NEGATION_REACH + 1):
-            same_text = tokens.text_of[distance:] == tokens.text_of[:-distance]
-            reached[distance:] |= negations[:-distance] & same_text
-        hashes = self.hashes[tokens.words[reached]]
-        buckets = _mix(hashes, np.zeros_like(hashes), NEGATED_SALT) & np.uint64(width - 1)
-        return buckets.astype(np.int64), np.bincount(tokens.text_of[reached], minlength=len(tokens.lengths))
+        """Return the places of the negated words among all words, in order, and their buckets."""
+        negations = np.flatnonzero(self._negations[tokens.words])
+        ends = np.cumsum(tokens.lengths)[tokens.text_of[negations]]
+        reached = (negations[:, None] + np.arange(1, NEGATION_REACH + 1)).ravel()
+        places = np.unique(reached[reached < np.repeat(ends, NEGATION_REACH)])
+        return places, self._roles[tokens.words[places], 2] & (width - 1)
+
+    def _learn_new_parts(self) -> None:
+        new = [tokenise(part) for part in self._parts.take_new()]
+        numbers = [self._numbers[word] for word in chain.from_iterable(new)]
+        self._part_lengths = np.append(self._part_lengths, np.fromiter(map(len, new), np.int64, len(new)))
+        self._part_words = np.append(self._part_words, np.array(numbers, np.int64))
+        words = self._numbers.take_new()
+        self.words += words
+        self._roles = np.append(self._roles, np.array([roles(word) for word in words], np.int64).reshape(-1, 3), axis=0)
+        self._negations = np.append(self._negations, np.array([is_negation(word) for word in words], bool))
 
 
 class _Numbers(dict[str, int]):
-    """Gives every new word the next number."""
+    """Gives every new string the next number, and remembers which are new."""
 
-    def __missing__(self, word: str) -> int:
-        number = self[word] = len(self)
+    def __init__(self) -> None:
+        super().__init__()
+        self._new: list[str] = []
+
+    def __missing__(self, string: str) -> int:
+        number = self[string] = len(self)
+        self._new.append(string)
         return number
+
+    def take_new(self) -> list[str]:
+        """Return the strings that were numbered since the last call, in order."""
+        new, self._new = self._new, []
+        return new
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +137,17 @@ def extract(texts: Sequence[str], width: int) -> Units:
     vocabulary = Vocabulary()
     tokens = vocabulary.read(texts)
     own = [word_buckets(word, width) for word in vocabulary.words]
+    places, negated = vocabulary.negated(tokens, width)
+    followed, started = vocabulary.pairs(tokens, width)
     # The same bucket is the same unit, whatever named it.
-    others, counts = zip(vocabulary.negated(tokens, width), vocabulary.pairs(tokens, width), strict=True)
-    distinct, other_of = np.unique(np.concatenate(others), return_inverse=True)
-    text_numbers = np.arange(len(tokens.lengths))
-    text_of = np.concatenate([tokens.text_of, *(np.repeat(text_numbers, count) for count in counts)])
+    distinct, other_of = np.unique(np.concatenate([negated, followed, started]), return_inverse=True)
+    text_of_others = [tokens.text_of[places], tokens.text_of, np.flatnonzero(tokens.lengths)]
+    text_of = np.concatenate([tokens.text_of, *text_of_others])
     units = np.concatenate([tokens.words, len(own) + other_of])
     own_lengths = np.fromiter(map(len, own), np.int64, len(own))
     return Units(
         units=units[np.argsort(text_of, kind="stable")],
-        texts=_offsets(np.bincount(text_of, minlength=len(text_numbers))),
+        texts=_offsets(np.bincount(text_of, minlength=len(texts))),
         buckets=np.concatenate([np.fromiter(chain.from_iterable(own), np.int64), np.repeat(distinct, 2)]),
         offsets=_offsets(np.concatenate([own_lengths, np.full(len(distinct), 2)])),
     )
@@ -153,14 +167,17 @@ class BulkScorer:
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """Return the logits, n x K."""
-        if len(self._vocabulary.words) > KEPT_WORDS:
+        if len(self._vocabulary) > KEPT_PARTS:
             self._forget()
         tokens = self._vocabulary.read(texts)
         self._learn_new_words()
-        sums = _segment_sums(self._word_sums[tokens.words], tokens.lengths)
-        for kind in (self._vocabulary.pairs, self._vocabulary.negated):
-            buckets, counts = kind(tokens, self.model.width)
-            sums += 2 * _segment_sums(self._rows(buckets), counts)  # `features` counts them twice
+        followed, started = self._vocabulary.pairs(tokens, self.model.width)
+        places, negated = self._vocabulary.negated(tokens, self.model.width)
+        rows = self._word_sums[tokens.words]
+        rows += 2 * self._rows(followed)  # `features` counts pairs and negated words twice
+        rows[places] += 2 * self._rows(negated)
+        sums = _segment_sums(rows, tokens.lengths)
+        sums[tokens.lengths > 0] += 2 * self._rows(started)
         scales = np.array(self.model.scales)
         norms = np.sqrt(sums[:, -1]) * scales[-1]
         factors = np.divide(1.0, norms, out=np.zeros(len(norms)), where=norms > 0)
@@ -179,7 +196,7 @@ class BulkScorer:
         new = [word_buckets(word, self.model.width) for word in self._vocabulary.words[len(self._word_sums) :]]
         lengths = np.fromiter(map(len, new), np.int64, len(new))
         buckets = np.fromiter(chain.from_iterable(new), np.int64)
-        self._word_sums = np.concatenate([self._word_sums, _segment_sums(self._rows(buckets), lengths)])
+        self._word_sums = np.append(self._word_sums, _segment_sums(self._rows(buckets), lengths), axis=0)
 
     def _rows(self, buckets: Ints) -> Ints:
         """Return the table's rows with the value squared."""
@@ -199,19 +216,23 @@ def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start : start + CHUNK_TEXTS]
 
 
-def _mix(left: NDArray[np.uint64], right: NDArray[np.uint64], salt: int) -> NDArray[np.uint64]:
-    """See `features.mix`; sums wrap at 2**64, which leaves their low 32 bits right."""
-    mixed = (left * np.uint64(LEFT_FACTOR) + right * np.uint64(RIGHT_FACTOR) + np.uint64(salt)) & np.uint64(0xFFFFFFFF)
-    return mixed ^ (mixed >> np.uint64(15))
-
-
 def _offsets(lengths: Ints) -> Ints:
-    return np.concatenate([[0], np.cumsum(lengths)])
+    return np.append(0, np.cumsum(lengths))
+
+
+def _starts(lengths: Ints) -> Ints:
+    return np.cumsum(lengths) - lengths
+
+
+def _ranges(starts: Ints, lengths: Ints) -> Ints:
+    """Return starts[0], starts[0] + 1, … lengths[0] of them, then those from starts[1] on, and so forth."""
+    return np.repeat(starts - _starts(lengths), lengths) + np.arange(lengths.sum())
 
 
 def _segment_sums(rows: Ints, lengths: Ints) -> Ints:
     """Return the sum of each segment of rows; an empty segment sums to zero."""
-    running = np.zeros((len(rows) + 1, rows.shape[1]), np.int64)
-    np.cumsum(rows, axis=0, out=running[1:])
-    ends = np.cumsum(lengths)
-    return np.asarray(running[ends] - running[ends - lengths])
+    sums = np.zeros((len(lengths), *rows.shape[1:]), np.int64)
+    filled = lengths > 0
+    if filled.any():
+        sums[filled] = np.add.reduceat(rows, _starts(lengths)[filled])
+    return sums

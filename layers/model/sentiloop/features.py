@@ -7,24 +7,26 @@ A text becomes a sequence of tokens, and its tokens and pairs of neighbours beco
 - a pair of neighbours brings itself; the start and the end of the text are neighbours too.
 
 Words, negated words and pairs are counted twice and n-grams once, because n-grams are many and say less. Buckets are
-numbered by hashing. Whatever a word or a pair brings depends on nothing else, so that a scorer can keep it as
-one small tuple.
+numbered by hashing. What a word brings depends on nothing else, so that a scorer can keep it, and the bucket of a pair
+is one bit operation on numbers of its two words.
 """
 
 import re
 import unicodedata
+from functools import cache
 from zlib import crc32
 
-VERSION = 1  # raise it when anything below changes what a text becomes: weights fit one version only
+VERSION = 2  # raise it when anything below changes what a text becomes: weights fit one version only
 NGRAM_LENGTHS = (4, 5, 6)
 LONGEST_WORD = 40  # characters that count; longer ones are noise, and a bound on work per word
 START, END = "\x02", "\x03"  # cannot be tokens: tokens are word characters, ! and ?
+MAX_WIDTH = 2**22  # buckets of the widest table
 
 _TOKEN = re.compile(r"\w+(?:'\w+)*|[!?]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼʹ`′＇", "'"))
-_UINT32 = 0xFFFFFFFF
-# Odd 32-bit constants from the golden ratio and from xxHash's primes: they spread neighbouring hashes.
-LEFT_FACTOR, RIGHT_FACTOR, NEGATED_SALT = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D
+_SPREAD = (
+    0x9E3779B97F4A7C15  # 2**64 over the golden ratio: a product with it has 96 bits, and the upper 64 are well mixed
+)
 
 NEGATION_REACH = 4  # tokens behind a negation that it may turn around
 NEGATIONS = frozenset(
@@ -65,7 +67,7 @@ def negated(words: list[str]) -> list[str]:
 
 
 def hash_word(word: str) -> int:
-    """Return the word's 32-bit hash, which its pairs are hashed from."""
+    """Return the word's 32-bit hash."""
     return crc32(word.encode("utf-8", "surrogatepass"))
 
 
@@ -77,7 +79,12 @@ def word_buckets(word: str, width: int) -> list[int]:
         width: number of buckets of the table, a power of two.
     """
     own = hash_word(word) & (width - 1)
-    return [own, own, *(hash_word(ngram) & (width - 1) for ngram in ngrams(word))]
+    if word in "!?":
+        return [own, own]
+    if not word.isascii():
+        return [own, own, *[hash_word(ngram) & (width - 1) for ngram in ngrams(word)]]
+    marked = f"<{word[:LONGEST_WORD]}>".encode()  # an ASCII character is a byte: cut bytes, and encode once
+    return [own, own, *[crc32(marked[part]) & (width - 1) for part in _ngram_slices(len(marked))]]
 
 
 def ngrams(word: str) -> list[str]:
@@ -85,21 +92,25 @@ def ngrams(word: str) -> list[str]:
     if word in "!?":
         return []
     marked = f"<{word[:LONGEST_WORD]}>"
-    last = len(marked)
-    return [marked[start : start + size] for size in NGRAM_LENGTHS for start in range(last - size + 1)]
+    return [marked[part] for part in _ngram_slices(len(marked))]
+
+
+@cache
+def _ngram_slices(length: int) -> list[slice]:
+    return [slice(start, start + size) for size in NGRAM_LENGTHS for start in range(length - size + 1)]
+
+
+def roles(word: str) -> tuple[int, int, int]:
+    """Return three numbers below `MAX_WIDTH`: of the word as left neighbour, as right neighbour, and negated."""
+    spread = hash_word(word) * _SPREAD
+    return spread >> 32 & MAX_WIDTH - 1, spread >> 54 & MAX_WIDTH - 1, spread >> 74
 
 
 def negated_buckets(word: str, width: int) -> list[int]:
     """Return the buckets that a word brings in addition when it is negated."""
-    return [mix(hash_word(word), 0, NEGATED_SALT) & (width - 1)] * 2
+    return [roles(word)[2] & (width - 1)] * 2
 
 
 def pair_buckets(left: str, right: str, width: int) -> list[int]:
     """Return the buckets of two neighbours."""
-    return [mix(hash_word(left), hash_word(right), 0) & (width - 1)] * 2
-
-
-def mix(left: int, right: int, salt: int) -> int:
-    """Return a 32-bit hash of two; made of arithmetic that numpy has as well."""
-    mixed = (left * LEFT_FACTOR + right * RIGHT_FACTOR + salt) & _UINT32
-    return mixed ^ (mixed >> 15)
+    return [(roles(left)[0] ^ roles(right)[1]) & (width - 1)] * 2

@@ -1,26 +1,34 @@
-"""The scorer that serves: plain Python, one dictionary look-up a word and a pair, no array library.
+"""The scorer that serves: plain Python, one dictionary look-up a word, no array library.
 
-What a word or a pair brings is a row of integers: K sums of weights and the sum of squared values. A row is kept packed
-into one Python integer, a lane of bits a column, so that adding up a text is one `sum` over integers.
+What a word brings by itself is kept: the sums of its weights and of its squared values, and the numbers that its pairs
+and its negation are made of. The pairs of a text are looked up in the table all at once. Sums are exact, of integers.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from itertools import pairwise
+from operator import itemgetter
+from typing import NamedTuple
 
 from sentiloop.artefact import Model
-from sentiloop.features import END, START, negated, negated_buckets, pair_buckets, tokenise, word_buckets
+from sentiloop.features import (
+    END,
+    START,
+    is_negation,
+    negated,
+    negated_buckets,
+    pair_buckets,
+    roles,
+    tokenise,
+    word_buckets,
+)
 
-CACHED_WORDS = 50_000
-CACHED_PAIRS = 200_000  # at about 200 bytes each, 40 MB at most
-LANE_BITS = 64  # a squared 16-bit value is below 2**30: room for 2**33 occurrences in a text
+KEPT_WORDS = 50_000  # at about 400 bytes each, 20 MB at most
 
-_LANE = 1 << LANE_BITS
-_HALF = _LANE >> 1
 _SHOWN = {START: "⟨start⟩", END: "⟨end⟩"}
-Key = TypeVar("Key")
+_Word = tuple[int, ...]  # negates?, left, right and negated role, then the sums of the table's columns
 
 
 class Prediction(NamedTuple):
@@ -41,14 +49,16 @@ class Contribution:
 
 
 class Scorer:
-    """Scores texts with one model. What a word or a pair brings is kept once it was looked up, within a bound."""
+    """Scores texts with one model. What a word brings is kept once it was looked up, within a bound."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        width = model.width
-        self._words = _Kept[str](CACHED_WORDS, lambda word: self._row(word_buckets(word, width)))
-        self._negated = _Kept[str](CACHED_WORDS, lambda word: self._row(negated_buckets(word, width)))
-        self._pairs = _Kept[tuple[str, str]](CACHED_PAIRS, lambda pair: self._row(pair_buckets(*pair, width)))
+        columns = len(model.scales)
+        self._weights = [model.table[column::columns] for column in range(columns - 1)]
+        self._values = model.table[columns - 1 :: columns]
+        self._mask = model.width - 1
+        self._start, self._end = roles(START)[0] & self._mask, roles(END)[1] & self._mask
+        self._words = _Kept(KEPT_WORDS, self._look_up)
 
     def score(self, text: str) -> Prediction:
         """Return the prediction for a text of any length; one without any word gets the prior."""
@@ -58,78 +68,70 @@ class Scorer:
 
     def explain(self, text: str) -> tuple[list[Contribution], tuple[float, ...]]:
         """Return what each term added to the logits, largest effect first, and the logits they add up to."""
-        words = tokenise(text)
+        words, width = tokenise(text), self.model.width
         sums, factor = self._total(words)
+        pairs = pairwise([START, *words, END]) if words else ()
 
-        def share(packed: int, count: int) -> tuple[float, ...]:
-            *weights, _ = unpack(packed, len(self.model.scales))
-            return tuple(
-                scale * weight * count * factor for scale, weight in zip(self.model.scales, weights, strict=False)
-            )
+        def term(shown: str, kind: str, buckets: list[int], count: int) -> Contribution:
+            weights = zip(self.model.scales, self._sums(buckets), strict=True)
+            shares = [scale * weight * count * factor for scale, weight in weights]
+            return Contribution(shown, kind, tuple(shares[:-1]))
 
         terms = [Contribution("", "bias", self.model.bias)]
         for word, count in Counter(words).items():
-            terms.append(Contribution(word, "word", share(self._words[word], count)))
+            terms.append(term(word, "word", word_buckets(word, width), count))
         for word, count in Counter(negated(words)).items():
-            terms.append(Contribution(f"not … {word}", "negated", share(self._negated[word], count)))
-        for pair, count in Counter(_pairs(words)).items():
+            terms.append(term(f"not … {word}", "negated", negated_buckets(word, width), count))
+        for pair, count in Counter(pairs).items():
             shown = " ".join(_SHOWN.get(word, word) for word in pair)
-            terms.append(Contribution(shown, "pair", share(self._pairs[pair], count)))
+            terms.append(term(shown, "pair", pair_buckets(*pair, width), count))
         terms.sort(key=lambda term: max(term.contributions) - min(term.contributions), reverse=True)
         return terms, self._logits(sums, factor)
 
-    def _total(self, words: list[str]) -> tuple[list[int], float]:
+    def _total(self, words: list[str]) -> tuple[Sequence[int], float]:
         """Return the sums over all terms, and one over the length norm."""
-        packed = sum(map(self._words.__getitem__, words)) + sum(map(self._pairs.__getitem__, _pairs(words)))
-        packed += sum(map(self._negated.__getitem__, negated(words)))
-        sums = unpack(packed, len(self.model.scales))
-        return sums, 1.0 / (math.sqrt(sums[-1]) * self.model.scales[-1]) if sums[-1] else 0.0
+        if not words:
+            return (0,) * len(self.model.scales), 0.0
+        negates, lefts, rights, _turned, *sums = zip(*map(self._words.__getitem__, words), strict=True)
+        # As in `features.pair_buckets` and `negated_buckets`; those name a bucket twice, here the sums are doubled.
+        buckets = [left ^ right for left, right in zip((self._start, *lefts), (*rights, self._end), strict=True)]
+        if any(negates):
+            buckets += [self._words[word][3] for word in negated(words)]
+        totals = [sum(own) + 2 * of_pairs for own, of_pairs in zip(sums, self._sums(buckets), strict=True)]
+        return totals, 1.0 / (math.sqrt(totals[-1]) * self.model.scales[-1]) if totals[-1] else 0.0
 
-    def _logits(self, sums: list[int], factor: float) -> tuple[float, ...]:
+    def _logits(self, sums: Sequence[int], factor: float) -> tuple[float, ...]:
         return tuple(
-            bias + scale * total * factor
-            for bias, scale, total in zip(self.model.bias, self.model.scales, sums, strict=False)
+            [
+                bias + scale * total * factor
+                for bias, scale, total in zip(self.model.bias, self.model.scales, sums, strict=False)
+            ]
         )
 
-    def _row(self, buckets: list[int]) -> int:
-        """Return the packed sums over buckets: of each label's weights, and of the squared values."""
-        table, columns = self.model.table, len(self.model.scales)
-        *weights, values = zip(*(table[bucket * columns : (bucket + 1) * columns] for bucket in buckets), strict=True)
-        return pack([*map(sum, weights), sum(value * value for value in values)])
+    def _look_up(self, word: str) -> _Word:
+        mask = self._mask
+        left, right, turned = roles(word)
+        return is_negation(word), left & mask, right & mask, turned & mask, *self._sums(word_buckets(word, mask + 1))
+
+    def _sums(self, buckets: list[int]) -> list[int]:
+        """Return the sums over two buckets or more: of each label's weights, and of the squared values."""
+        pick = itemgetter(*buckets)
+        return [*[sum(pick(column)) for column in self._weights], sum([value * value for value in pick(self._values)])]
 
 
-class _Kept(dict[Key, int]):
+class _Kept(dict[str, _Word]):
     """A cache that makes what it lacks. When it is full it starts anew: an order of use would cost every look-up."""
 
-    def __init__(self, limit: int, make: Callable[[Key], int]) -> None:
+    def __init__(self, limit: int, make: Callable[[str], _Word]) -> None:
         super().__init__()
         self._limit = limit
         self._make = make
 
-    def __missing__(self, key: Key) -> int:
+    def __missing__(self, word: str) -> _Word:
         if len(self) >= self._limit:
             self.clear()
-        row = self[key] = self._make(key)
+        row = self[word] = self._make(word)
         return row
-
-
-def pack(row: Iterable[int]) -> int:
-    """Return the integers of a row in one; packed rows add up like rows."""
-    return sum(number << (LANE_BITS * lane) for lane, number in enumerate(row))
-
-
-def unpack(packed: int, lanes: int) -> list[int]:
-    """Return the row that was packed, or the sum of the rows whose packed sum it is."""
-    row = []
-    for _ in range(lanes):
-        number = ((packed + _HALF) & (_LANE - 1)) - _HALF  # a lane below zero has borrowed from the next
-        row.append(number)
-        packed = (packed - number) >> LANE_BITS
-    return row
-
-
-def _pairs(words: list[str]) -> Iterator[tuple[str, str]]:
-    return zip([START, *words], [*words, END], strict=True) if words else iter(())
 
 
 def softmax(logits: tuple[float, ...]) -> tuple[float, ...]:
@@ -137,4 +139,4 @@ def softmax(logits: tuple[float, ...]) -> tuple[float, ...]:
     highest = max(logits)
     powers = [math.exp(logit - highest) for logit in logits]
     total = sum(powers)
-    return tuple(power / total for power in powers)
+    return tuple([power / total for power in powers])
