@@ -1,15 +1,19 @@
 """An empty bucket gets its first content, however often and however interrupted."""
 
+import json
+
 import pytest
 from retrain.bootstrap import bootstrap
 from retrain.datasets import SEED, Row, read_dataset, read_datasets, store_dataset
-from sentiloop import artefact, pointer, registry
+from sentiloop import artefact, features, pointer, registry
 from sentiloop.bundled import baseline
+from sentiloop.pointer import Move, Target
+from sentiloop.records import to_json
 from sentiloop.registry import version_key
 from sentiloop.s3 import S3Store
 from sentiloop.serving import LiveModel
 
-from tests.builders import make_model
+from tests.builders import BuiltModel, make_model
 from tests.faults.faulty_store import CrashError, Fault, FaultyStore
 from tests.faults.memory_store import MemoryStore
 from tests.store.conftest import Shelf
@@ -39,6 +43,31 @@ def test_a_bucket_with_a_pointer_keeps_it(store: S3Store, shelf: Shelf) -> None:
     target = shelf.promote("v1")
     assert bootstrap(store).champion == target
     assert [dataset.name for dataset in read_datasets(store)] == [SEED]
+
+
+def outdated(version: str) -> tuple[bytes, BuiltModel]:
+    """A manifest as older code wrote it, and the model it was made of."""
+    built = make_model(version=version)
+    fields = {**json.loads(built.manifest), "features": features.VERSION - 1}
+    return to_json(fields), built
+
+
+def test_a_model_that_only_older_code_reads_gives_way_to_the_baseline(store: S3Store) -> None:
+    manifest, built = outdated("old")
+    target = registry.publish(store, "old", manifest, {artefact.WEIGHTS: built.weights})
+    pointer.move(store, lambda _current: Move(target, "test", "as it was before the upgrade"))
+    assert "features" in str(LiveModel(store, 0).current().problem)
+    after = bootstrap(store)
+    assert (after.generation, after.champion.version) == (2, baseline().version)
+    assert "old" in after.reason
+    assert LiveModel(store, 0).current().problem is None
+    assert bootstrap(store) == after
+
+
+def test_a_model_that_is_broken_is_not_covered_up(store: S3Store) -> None:
+    gone = Target("gone", "0" * 64)
+    pointer.move(store, lambda _current: Move(gone, "test", "its files were deleted"))
+    assert bootstrap(store).champion == gone
 
 
 def test_a_promotion_that_comes_meanwhile_is_not_taken_back() -> None:
