@@ -14,6 +14,7 @@ from typing import Any
 
 from feedback.routes import create_feedback_app
 from predict.routes import create_predict_app
+from predict.samples import Samples
 from sentiloop.s3 import S3Store
 from sentiloop.serving import LiveModel
 from sentiloop.settings import Secret, Settings, variable
@@ -34,7 +35,10 @@ def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document of all routes."""
     settings = Settings(contributor_key=Secret("any"))
     store = S3Store(settings.bucket)
-    apps = [create_predict_app(settings, store, LiveModel(store, 0)), create_feedback_app(settings, store)]
+    apps = [
+        create_predict_app(settings, LiveModel(store, 0), Samples(store, settings)),
+        create_feedback_app(settings, store),
+    ]
     document = apps[0].openapi()
     document["info"] = {
         "title": "Sentiloop",

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from feedback.routes import create_feedback_app
 from mangum import Mangum
 from predict.routes import create_predict_app
+from predict.samples import Samples
 from sentiloop import artefact, registry
 from sentiloop.pointer import Pointer
 from sentiloop.s3 import S3Store
@@ -41,7 +42,7 @@ class MakeFunction(Protocol):
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(contributor_key=Secret(CONTRIBUTOR_KEY), sample_share=0.0, refresh_seconds=3_600)
+    return Settings(contributor_key=Secret(CONTRIBUTOR_KEY), sample_share=0.0, sample_seconds=0, refresh_seconds=3_600)
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def make_predict(store: S3Store, settings: Settings, event_loop_of_the_thread: N
     def make(given: ObjectStore | None = None, **changes: Any) -> Function:
         changed = replace(settings, **changes)
         over = store if given is None else given
-        return Function(create_predict_app(changed, over, LiveModel(over, changed.refresh_seconds)))
+        live = LiveModel(over, changed.refresh_seconds)
+        return Function(create_predict_app(changed, live, Samples(over, changed)))
 
     return make
 

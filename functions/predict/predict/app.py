@@ -10,11 +10,12 @@ with quick_start():
 
     from predict import snapstart
     from predict.routes import create_predict_app
+    from predict.samples import Samples
 
     settings = Settings.from_env()
     # A user waits for these calls, and an answer needs none of them: fail early rather than hold a request up.
     store = S3Store(settings.bucket, read_timeout=2, attempts=2)
     live = LiveModel(store, settings.refresh_seconds)
-    app = create_predict_app(settings, store, live)
+    app = create_predict_app(settings, live, Samples(store, settings))
     handler = Mangum(app, lifespan="off")
     snapstart.register(live, store)

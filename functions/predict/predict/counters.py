@@ -1,10 +1,12 @@
 """What this instance has answered since it started, per version."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from sentiloop.artefact import Model
 from sentiloop.records import now, timestamp
 from sentiloop.scoring import Prediction
 
@@ -27,19 +29,19 @@ class Counters:
         self._versions: dict[str, _Tally] = {}
         self._errors = 0
 
-    def count(self, version: str, accuracy: float | None, prediction: Prediction, *, doubtful: bool) -> None:
-        """Add one prediction of a version whose held-out accuracy is known."""
+    def count(self, model: Model, predictions: Sequence[Prediction], doubtful_below: float, errors: int = 0) -> None:
+        """Add one request: the predictions of its texts, and how many texts got an error instead."""
+        confidences = [prediction.confidence for prediction in predictions]
+        doubtful = sum([confidence < doubtful_below for confidence in confidences])
         with self._lock:
-            tally = self._versions.setdefault(version, _Tally(accuracy=accuracy))
-            tally.predictions += 1
-            tally.confidence += prediction.confidence
+            self._errors += errors
+            if not predictions:
+                return
+            tally = self._versions.setdefault(model.version, _Tally(accuracy=_accuracy(model)))
+            tally.predictions += len(predictions)
+            tally.confidence += sum(confidences)
             tally.low_confidence += doubtful
-            tally.labels[prediction.label] += 1
-
-    def count_error(self) -> None:
-        """Add one text that got an error instead of an answer."""
-        with self._lock:
-            self._errors += 1
+            tally.labels.update([prediction.label for prediction in predictions])
 
     def figures(self) -> dict[str, Any]:
         """Return the totals and those of each version."""
@@ -63,3 +65,8 @@ class Counters:
                     for version, tally in self._versions.items()
                 },
             }
+
+
+def _accuracy(model: Model) -> float | None:
+    accuracy = model.manifest.get("metrics", {}).get("accuracy")
+    return float(accuracy) if isinstance(accuracy, int | float) else None

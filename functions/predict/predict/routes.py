@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +14,40 @@ from sentiloop.errors import (
     RequestTooLargeError,
 )
 from sentiloop.http import create_app, error_responses
-from sentiloop.scoring import Prediction
 from sentiloop.serving import LiveModel, Served
 from sentiloop.settings import Settings
-from sentiloop.storage import ObjectStore
 from sentiloop.texts import check_text
 
 from predict import schemas
 from predict.counters import Counters
-from predict.samples import keep_samples, threshold
+from predict.samples import Samples
 
 _HERE = Path(__file__).parent
 _BAD_BODY = error_responses(MalformedRequestError, RequestTooLargeError, InvalidRequestError)
 
 
-def create_predict_app(settings: Settings, store: ObjectStore, live: LiveModel) -> FastAPI:
+def create_predict_app(settings: Settings, live: LiveModel, samples: Samples) -> FastAPI:
     """Return the application: everything it needs is passed in, so that tests can pass something else."""
     app = create_app("Sentiloop predict", settings.max_body_bytes)
     counters = Counters()
 
-    def shaped(served: Served, prediction_id: str, prediction: Prediction) -> dict[str, Any]:
-        doubtful = prediction.confidence < threshold(settings, served)
-        counters.count(served.model.version, _accuracy(served), prediction, doubtful=doubtful)
-        return {
-            "label": prediction.label,
-            "confidence": prediction.confidence,
-            "probabilities": dict(zip(served.model.labels, prediction.probabilities, strict=True)),
-            "model_version": served.model.version,
-            "prediction_id": prediction_id,
-        }
+    def answered(served: Served, texts: Sequence[str], errors: int = 0) -> list[dict[str, Any]]:
+        """Score the texts of one request, count and sample them, and return the answers."""
+        model = served.model
+        predictions = list(map(served.scorer.score, texts))
+        ids = _new_prediction_ids(len(texts))
+        counters.count(model, predictions, samples.threshold(served), errors)
+        samples.keep(served, zip(ids, texts, predictions, strict=True))
+        return [
+            {
+                "label": label,
+                "confidence": confidence,
+                "probabilities": dict(zip(model.labels, probabilities, strict=True)),
+                "model_version": model.version,
+                "prediction_id": prediction_id,
+            }
+            for prediction_id, (label, confidence, probabilities) in zip(ids, predictions, strict=True)
+        ]
 
     @app.post("/v1/predict", response_model=schemas.Prediction, response_model_exclude_none=True, responses=_BAD_BODY)
     async def predict(
@@ -51,11 +57,9 @@ def create_predict_app(settings: Settings, store: ObjectStore, live: LiveModel) 
         """Score one text."""
         served = live.current()
         text = check_text("text", body.text, settings.max_text_chars)
-        prediction, prediction_id = served.scorer.score(text), _new_prediction_id()
-        answer = shaped(served, prediction_id, prediction)
+        [answer] = answered(served, [text])
         if explain:
             answer["explanation"] = _explanation(served, text)
-        keep_samples(store, settings, served, [(prediction_id, text, prediction)])
         return JSONResponse(answer)
 
     @app.post("/v1/predict/batch", response_model=schemas.BatchResponse, responses=_BAD_BODY)
@@ -67,19 +71,15 @@ def create_predict_app(settings: Settings, store: ObjectStore, live: LiveModel) 
                 f"texts: {len(body.texts)} items, allowed are 1 to {settings.max_batch}", "Send several batches."
             )
         served = live.current()
-        results: list[dict[str, Any]] = []
-        answered: list[tuple[str, str, Prediction]] = []
+        texts: list[str] = []
+        errors: dict[int, dict[str, Any]] = {}
         for index, item in enumerate(body.texts):
             try:
-                text = check_text(f"texts.{index}", item, settings.max_text_chars)
+                texts.append(check_text(f"texts.{index}", item, settings.max_text_chars))
             except InvalidRequestError as error:
-                counters.count_error()
-                results.append({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
-                continue
-            prediction, prediction_id = served.scorer.score(text), _new_prediction_id()
-            results.append(shaped(served, prediction_id, prediction))
-            answered.append((prediction_id, text, prediction))
-        keep_samples(store, settings, served, answered)
+                errors[index] = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        answers = iter(answered(served, texts, len(errors)))
+        results = [errors[index] if index in errors else next(answers) for index in range(len(body.texts))]
         elapsed = round((time.perf_counter() - started) * 1000, 3)
         return JSONResponse({"results": results, "model_version": served.model.version, "processing_time_ms": elapsed})
 
@@ -99,7 +99,7 @@ def create_predict_app(settings: Settings, store: ObjectStore, live: LiveModel) 
                 "created_at": manifest.get("created_at"),
                 "low_confidence": {
                     **manifest.get("low_confidence_choice", {}),
-                    "threshold": threshold(settings, served),
+                    "threshold": samples.threshold(served),
                 },
                 "metrics": manifest.get("metrics", {}),
                 "data": manifest.get("data", {}),
@@ -132,14 +132,9 @@ def create_predict_app(settings: Settings, store: ObjectStore, live: LiveModel) 
     return app
 
 
-def _new_prediction_id() -> str:
-    return f"pr-{secrets.token_hex(12)}"
-
-
-def _accuracy(served: Served) -> float | None:
-    metrics = served.model.manifest.get("metrics", {})
-    accuracy = metrics.get("accuracy")
-    return float(accuracy) if isinstance(accuracy, int | float) else None
+def _new_prediction_ids(count: int) -> list[str]:
+    digits = secrets.token_hex(12 * count)  # asks the system for randomness once, not once a text
+    return [f"pr-{digits[start : start + 24]}" for start in range(0, len(digits), 24)]
 
 
 def _explanation(served: Served, text: str) -> dict[str, Any]:

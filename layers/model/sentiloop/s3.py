@@ -106,9 +106,13 @@ class S3Store:
 @cache
 def _session() -> "Session":
     """Return the session of this process; it keeps S3's description, which takes long to parse."""
-    from botocore.session import get_session  # noqa: PLC0415 - 100 ms that only a request which needs storage pays
+    from botocore.handlers import add_expect_header  # noqa: PLC0415 - 100 ms that only a request with storage pays
+    from botocore.session import get_session  # noqa: PLC0415
 
-    return get_session()
+    session = get_session()
+    # Asking first whether a body may be sent costs a round trip; ours are small, and a user waits for some of them.
+    session.unregister("before-call.s3", cast("Any", add_expect_header))
+    return session
 
 
 def _translated(error: Exception, key: str) -> SentiloopError:

@@ -54,6 +54,9 @@ class Settings:
         float, None, "Predictions below it are kept as samples; empty: the threshold in the model's manifest.", 0, 1
     )
     sample_share: float = _setting(float, 0.01, "Share of requests kept as samples whatever their confidence.", 0, 1)
+    sample_seconds: float = _setting(
+        float, 5.0, "Least seconds between two writes of samples by one instance; `0` writes with every request."
+    )
     store_samples: bool = _setting(_switch, True, "`false` keeps no sample, and so no text of any prediction.")
     labels: tuple[str, ...] = _setting(
         _names, (), "Labels that a correction may use, comma-separated; empty: those of the bundled baseline."
