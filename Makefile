@@ -11,7 +11,8 @@ PIP_INSTALL := install --quiet --no-input --disable-pip-version-check --no-deps 
 RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain bench-functions
+.PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain bench-functions \
+	bench-cold bench-size bench-score bench-scaling bench-handler bench-files bench-cost
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +57,27 @@ bench-retrain: .venv/dev ## seconds and memory of a retrain on SST-2: make bench
 bench-functions: .venv/dev ## memory and start of the HTTP functions, beside what the template gives them
 	$(RUN) -m tests.benchmarks.functions
 
+bench-cold: .venv/dev .venv-sam/sam ## a start under Lambda's runtime, beside a naive handler's: make bench-cold DATA=folder
+	$(RUN) -m tests.benchmarks.cold $(DATA)
+
+bench-size: .venv/dev .venv-sam/sam ## what each function is once deployed, in megabytes
+	$(RUN) -m tests.benchmarks.size
+
+bench-score: .venv/bench ## scoring beside scikit-learn, VADER and fastText: make bench-score DATA=folder
+	$(RUN) -m tests.benchmarks.score $(DATA)
+
+bench-scaling: .venv/bench ## how cost grows with length, batch and width; writes docs/images/scaling.svg
+	$(RUN) -m tests.benchmarks.scaling
+
+bench-handler: .venv/dev ## one request through the predict handler
+	$(RUN) -m tests.benchmarks.handler
+
+bench-files: .venv/dev ## `./sentiloop score` on a million rows: make bench-files DATA=folder
+	$(RUN) -m tests.benchmarks.files $(DATA)
+
+bench-cost: .venv/dev ## dollars a million predictions, beside managed services
+	$(RUN) -m tests.benchmarks.cost
+
 # --- make what is committed --------------------------------------------------------------------------------------
 
 contract: .venv/local ## write openapi.json, docs.html and docs/settings.md from the code
@@ -77,7 +99,7 @@ clean: ## remove what the commands above made, but not the local bucket
 	$(PYTHON) -m venv .venv
 
 # One virtual environment; each set holds the one before it, so that `make up` waits for no tool it does not use.
-.venv/local .venv/data .venv/dev .venv/uv: .venv/%: requirements/%.txt | .venv/bin/python
+.venv/local .venv/data .venv/dev .venv/bench .venv/uv: .venv/%: requirements/%.txt | .venv/bin/python
 	@echo "Installing requirements/$*.txt into .venv …"
 	@$(BIN)/pip $(PIP_INSTALL) $<
 	@touch $@

@@ -7,7 +7,8 @@ compile() { uv pip compile --quiet --universal --python-version 3.11 --fork-stra
 compile requirements/dev.in -o requirements/dev.txt
 compile requirements/sam.in -o requirements/sam.txt
 compile requirements/uv.in -o requirements/uv.txt
-for name in local data; do
+compile requirements/rie.in -o requirements/rie.txt
+for name in local data bench; do
     compile "requirements/$name.in" -c requirements/dev.txt -o "requirements/$name.txt"
 done
 for name in predict feedback retrain; do
