@@ -10,8 +10,12 @@ install = python3.13 -m pip install --quiet --disable-pip-version-check --no-dep
 	--requirement requirements.txt --target "$(ARTIFACTS_DIR)" --only-binary=:all: \
 	--implementation cp --python-version 3.13 $(GLIBC_2_34)
 
-# botocore describes every service of AWS, 25 MB of which S3's are the part that is used.
-trim_botocore = find "$(ARTIFACTS_DIR)/botocore/data" -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -rf {} +
+# botocore describes every service of AWS in 28 MB, and reads where all of them are before the first call. S3 is used.
+keep_s3 := import json, pathlib, sys; path = pathlib.Path(sys.argv[1]); known = json.loads(path.read_text()); \
+	[part.update(services={"s3": part["services"]["s3"]}) for part in known["partitions"] if "s3" in part["services"]]; \
+	path.write_text(json.dumps(known))
+trim_botocore = find "$(ARTIFACTS_DIR)/botocore/data" -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -rf {} + \
+	&& python3.13 -c '$(keep_s3)' "$(ARTIFACTS_DIR)/botocore/data/endpoints.json"
 
 # Lambda's code is read-only, so what is not compiled here is compiled at every start. Unchecked, because file times do
 # not survive packaging and a checked file would be compiled anew.

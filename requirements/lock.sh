@@ -11,6 +11,7 @@ compile requirements/rie.in -o requirements/rie.txt
 for name in local data bench; do
     compile "requirements/$name.in" -c requirements/dev.txt -o "requirements/$name.txt"
 done
+compile tests/benchmarks/naive/requirements.in -c requirements/dev.txt -o tests/benchmarks/naive/requirements.txt
 for name in predict feedback retrain; do
     compile "functions/$name/requirements.in" -c requirements/dev.txt -o "functions/$name/requirements.txt"
 done
