@@ -13,7 +13,10 @@ is one bit operation on numbers of its two words.
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
+from operator import itemgetter
+from typing import Any
 from zlib import crc32
 
 VERSION = 2  # raise it when anything below changes what a text becomes: weights fit one version only
@@ -78,13 +81,14 @@ def word_buckets(word: str, width: int) -> list[int]:
         word: a token.
         width: number of buckets of the table, a power of two.
     """
-    own = hash_word(word) & (width - 1)
+    mask = width - 1
+    own = hash_word(word) & mask
     if word in "!?":
         return [own, own]
     if not word.isascii():
-        return [own, own, *[hash_word(ngram) & (width - 1) for ngram in ngrams(word)]]
-    marked = f"<{word[:LONGEST_WORD]}>".encode()  # an ASCII character is a byte: cut bytes, and encode once
-    return [own, own, *[crc32(marked[part]) & (width - 1) for part in _ngram_slices(len(marked))]]
+        return [own, own, *[hash_word(ngram) & mask for ngram in ngrams(word)]]
+    marked = f"<{word[:LONGEST_WORD]}>".encode()  # an ASCII character is a byte: encode once, and cut bytes
+    return [own, own, *[crc32(ngram) & mask for ngram in _cutter(len(marked))(marked)]]
 
 
 def ngrams(word: str) -> list[str]:
@@ -92,12 +96,16 @@ def ngrams(word: str) -> list[str]:
     if word in "!?":
         return []
     marked = f"<{word[:LONGEST_WORD]}>"
-    return [marked[part] for part in _ngram_slices(len(marked))]
+    return list(_cutter(len(marked))(marked))
 
 
 @cache
-def _ngram_slices(length: int) -> list[slice]:
-    return [slice(start, start + size) for size in NGRAM_LENGTHS for start in range(length - size + 1)]
+def _cutter(length: int) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what cuts a string or bytes of a length into its n-grams, in one call: a scorer spends its time here."""
+    parts = [slice(start, start + size) for size in NGRAM_LENGTHS for start in range(length - size + 1)]
+    if len(parts) > 1:
+        return itemgetter(*parts)
+    return lambda marked: tuple(marked[part] for part in parts)  # itemgetter of one returns no tuple
 
 
 def roles(word: str) -> tuple[int, int, int]:

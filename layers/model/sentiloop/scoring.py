@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import itemgetter
+from operator import itemgetter, mul, xor
 from typing import NamedTuple
 
 from sentiloop.artefact import Model
@@ -54,8 +54,7 @@ class Scorer:
     def __init__(self, model: Model) -> None:
         self.model = model
         columns = len(model.scales)
-        self._weights = [model.table[column::columns] for column in range(columns - 1)]
-        self._values = model.table[columns - 1 :: columns]
+        self._columns = [model.table[column::columns] for column in range(columns)]
         self._mask = model.width - 1
         self._start, self._end = roles(START)[0] & self._mask, roles(END)[1] & self._mask
         self._words = _Kept(KEPT_WORDS, self._look_up)
@@ -94,7 +93,7 @@ class Scorer:
             return (0,) * len(self.model.scales), 0.0
         negates, lefts, rights, _turned, *sums = zip(*map(self._words.__getitem__, words), strict=True)
         # As in `features.pair_buckets` and `negated_buckets`; those name a bucket twice, here the sums are doubled.
-        buckets = [left ^ right for left, right in zip((self._start, *lefts), (*rights, self._end), strict=True)]
+        buckets = list(map(xor, (self._start, *lefts), (*rights, self._end)))
         if any(negates):
             buckets += [self._words[word][3] for word in negated(words)]
         totals = [sum(own) + 2 * of_pairs for own, of_pairs in zip(sums, self._sums(buckets), strict=True)]
@@ -115,8 +114,8 @@ class Scorer:
 
     def _sums(self, buckets: list[int]) -> list[int]:
         """Return the sums over two buckets or more: of each label's weights, and of the squared values."""
-        pick = itemgetter(*buckets)
-        return [*[sum(pick(column)) for column in self._weights], sum([value * value for value in pick(self._values)])]
+        *weights, values = map(itemgetter(*buckets), self._columns)
+        return [*map(sum, weights), sum(map(mul, values, values))]
 
 
 class _Kept(dict[str, _Word]):
