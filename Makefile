@@ -12,7 +12,7 @@ RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functi
 
 .DEFAULT_GOAL := help
 .PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain bench-functions \
-	bench-cold bench-size bench-score bench-scaling bench-handler bench-files bench-cost
+	bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,6 +59,9 @@ bench-functions: .venv/dev ## memory and start of the HTTP functions, beside wha
 
 bench-cold: .venv/dev .venv-sam/sam ## a start under Lambda's runtime, beside a naive handler's: make bench-cold DATA=folder
 	$(RUN) -m tests.benchmarks.cold $(DATA)
+
+bench-clients: .venv/dev .venv-sam/sam ## what each way to read from S3 costs a start
+	$(RUN) -m tests.benchmarks.clients
 
 bench-size: .venv/dev .venv-sam/sam ## what each function is once deployed, in megabytes
 	$(RUN) -m tests.benchmarks.size

@@ -8,7 +8,7 @@ compile requirements/dev.in -o requirements/dev.txt
 compile requirements/sam.in -o requirements/sam.txt
 compile requirements/uv.in -o requirements/uv.txt
 compile requirements/rie.in -o requirements/rie.txt
-for name in local data bench; do
+for name in local data bench boto3; do
     compile "requirements/$name.in" -c requirements/dev.txt -o "requirements/$name.txt"
 done
 compile tests/benchmarks/naive/requirements.in -c requirements/dev.txt -o tests/benchmarks/naive/requirements.txt

@@ -196,9 +196,9 @@ def test_hashes_stay_what_they_are_because_trained_weights_depend_on_them() -> N
     assert pair_buckets("not", "good", width) == [3331144] * 2
 
 
-@given(TOKENS)
-def test_the_numbers_of_a_word_fill_the_widest_table(word: str) -> None:
-    assert all(0 <= number < MAX_WIDTH for number in roles(word))
+@given(TOKENS, WIDTHS)
+def test_a_words_roles_lie_within_the_width_and_a_narrower_one_folds_them(word: str, width: int) -> None:
+    assert tuple(number & (width - 1) for number in roles(word, MAX_WIDTH)) == roles(word, width)
 
 
 def test_pairs_spread_over_the_table_like_random_numbers() -> None:

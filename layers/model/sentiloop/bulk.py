@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiloop.artefact import Model
-from sentiloop.features import END, NEGATION_REACH, START, is_negation, roles, tokenise, word_buckets
+from sentiloop.features import END, MAX_WIDTH, NEGATION_REACH, START, is_negation, roles, tokenise, word_buckets
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,11 +46,11 @@ class Vocabulary:
     def __init__(self) -> None:
         self.words: list[str] = []
         self._numbers = _Numbers()
-        self._roles = np.zeros((0, 3), np.int64)
-        self._negations = np.zeros(0, bool)
+        self._roles = _Rows(3)  # of the words: left, right, negated
+        self._negates = _Rows(1)
         self._parts = _Numbers()  # what stands between blanks
-        self._part_lengths = np.zeros(0, np.int64)
-        self._part_words = np.zeros(0, np.int64)
+        self._part_words = _Rows(1)  # all words of part 0, then those of part 1, and so on
+        self._part_ranges = _Rows(2)  # of the parts: where their words begin, and how many they are
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -61,9 +61,9 @@ class Vocabulary:
         counts = np.fromiter(map(len, parts_of), np.int64, len(parts_of))
         parts = np.fromiter(map(self._parts.__getitem__, chain.from_iterable(parts_of)), np.int64, counts.sum())
         self._learn_new_parts()
-        part_lengths = self._part_lengths[parts]
+        starts, part_lengths = self._part_ranges.get(parts).T
         lengths = _segment_sums(part_lengths, counts)
-        words = self._part_words[_ranges(_starts(self._part_lengths)[parts], part_lengths)]
+        words = self._part_words.get(_ranges(starts, part_lengths))[:, 0]
         return Tokens(words, lengths, np.repeat(np.arange(len(lengths)), lengths))
 
     def pairs(self, tokens: Tokens, width: int) -> tuple[Ints, Ints]:
@@ -73,28 +73,51 @@ class Vocabulary:
         """
         lengths = tokens.lengths[tokens.lengths > 0]
         first = _starts(lengths)
-        lefts, rights, _ = self._roles[tokens.words].T
+        lefts, rights, _ = self._roles.get(tokens.words).T
         following = np.append(rights[1:], 0)
-        following[first + lengths - 1] = roles(END)[1]
-        return (lefts ^ following) & (width - 1), (roles(START)[0] ^ rights[first]) & (width - 1)
+        following[first + lengths - 1] = roles(END, MAX_WIDTH)[1]
+        return (lefts ^ following) & (width - 1), (roles(START, MAX_WIDTH)[0] ^ rights[first]) & (width - 1)
 
     def negated(self, tokens: Tokens, width: int) -> tuple[Ints, Ints]:
         """Return the places of the negated words among all words, in order, and their buckets."""
-        negations = np.flatnonzero(self._negations[tokens.words])
+        negations = np.flatnonzero(self._negates.get(tokens.words))
         ends = np.cumsum(tokens.lengths)[tokens.text_of[negations]]
         reached = (negations[:, None] + np.arange(1, NEGATION_REACH + 1)).ravel()
         places = np.unique(reached[reached < np.repeat(ends, NEGATION_REACH)])
-        return places, self._roles[tokens.words[places], 2] & (width - 1)
+        return places, self._roles.get(tokens.words[places])[:, 2] & (width - 1)
 
     def _learn_new_parts(self) -> None:
         new = [tokenise(part) for part in self._parts.take_new()]
-        numbers = [self._numbers[word] for word in chain.from_iterable(new)]
-        self._part_lengths = np.append(self._part_lengths, np.fromiter(map(len, new), np.int64, len(new)))
-        self._part_words = np.append(self._part_words, np.array(numbers, np.int64))
+        lengths = np.fromiter(map(len, new), np.int64, len(new))
+        self._part_ranges.extend(np.stack([len(self._part_words) + _starts(lengths), lengths], axis=1))
+        self._part_words.extend([self._numbers[word] for word in chain.from_iterable(new)])
         words = self._numbers.take_new()
         self.words += words
-        self._roles = np.append(self._roles, np.array([roles(word) for word in words], np.int64).reshape(-1, 3), axis=0)
-        self._negations = np.append(self._negations, np.array([is_negation(word) for word in words], bool))
+        self._roles.extend([roles(word, MAX_WIDTH) for word in words])
+        self._negates.extend([is_negation(word) for word in words])
+
+
+class _Rows:
+    """Rows of integers that more are added to; the room doubles, so that adding a few does not copy all."""
+
+    def __init__(self, columns: int) -> None:
+        self._room = np.zeros((1024, columns), np.int64)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def get(self, numbers: Ints) -> Ints:
+        """Return the rows of these numbers."""
+        return self._room.take(numbers, axis=0)
+
+    def extend(self, rows: Sequence[int] | Sequence[Sequence[int]] | Ints) -> None:
+        """Add rows."""
+        end = self._count + len(rows)
+        if end > len(self._room):
+            self._room = np.append(self._room, np.zeros((end, self._room.shape[1]), np.int64), axis=0)
+        self._room[self._count : end] = np.asarray(rows, np.int64).reshape(-1, self._room.shape[1])
+        self._count = end
 
 
 class _Numbers(dict[str, int]):
@@ -173,7 +196,7 @@ class BulkScorer:
         self._learn_new_words()
         followed, started = self._vocabulary.pairs(tokens, self.model.width)
         places, negated = self._vocabulary.negated(tokens, self.model.width)
-        rows = self._word_sums[tokens.words]
+        rows = self._word_sums.get(tokens.words)
         rows += 2 * self._rows(followed)  # `features` counts pairs and negated words twice
         rows[places] += 2 * self._rows(negated)
         sums = _segment_sums(rows, tokens.lengths)
@@ -190,13 +213,13 @@ class BulkScorer:
 
     def _forget(self) -> None:
         self._vocabulary = Vocabulary()
-        self._word_sums = np.zeros((0, len(self.model.scales)), np.int64)
+        self._word_sums = _Rows(len(self.model.scales))
 
     def _learn_new_words(self) -> None:
         new = [word_buckets(word, self.model.width) for word in self._vocabulary.words[len(self._word_sums) :]]
         lengths = np.fromiter(map(len, new), np.int64, len(new))
         buckets = np.fromiter(chain.from_iterable(new), np.int64)
-        self._word_sums = np.append(self._word_sums, _segment_sums(self._rows(buckets), lengths), axis=0)
+        self._word_sums.extend(_segment_sums(self._rows(buckets), lengths))
 
     def _rows(self, buckets: Ints) -> Ints:
         """Return the table's rows with the value squared."""

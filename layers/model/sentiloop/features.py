@@ -71,7 +71,10 @@ def negated(words: list[str]) -> list[str]:
 
 def hash_word(word: str) -> int:
     """Return the word's 32-bit hash."""
-    return crc32(word.encode("utf-8", "surrogatepass"))
+    try:
+        return crc32(word.encode())
+    except UnicodeEncodeError:  # half a surrogate pair
+        return crc32(word.encode("utf-8", "surrogatepass"))
 
 
 def word_buckets(word: str, width: int) -> list[int]:
@@ -108,17 +111,17 @@ def _cutter(length: int) -> Callable[[Any], tuple[Any, ...]]:
     return lambda marked: tuple(marked[part] for part in parts)  # itemgetter of one returns no tuple
 
 
-def roles(word: str) -> tuple[int, int, int]:
-    """Return three numbers below `MAX_WIDTH`: of the word as left neighbour, as right neighbour, and negated."""
-    spread = hash_word(word) * _SPREAD
-    return spread >> 32 & MAX_WIDTH - 1, spread >> 54 & MAX_WIDTH - 1, spread >> 74
+def roles(word: str, width: int) -> tuple[int, int, int]:
+    """Return three numbers below the width: of the word as left neighbour, as right neighbour, and negated."""
+    spread, mask = hash_word(word) * _SPREAD, width - 1
+    return spread >> 32 & mask, spread >> 54 & mask, spread >> 74 & mask
 
 
 def negated_buckets(word: str, width: int) -> list[int]:
     """Return the buckets that a word brings in addition when it is negated."""
-    return [roles(word)[2] & (width - 1)] * 2
+    return [roles(word, width)[2]] * 2
 
 
 def pair_buckets(left: str, right: str, width: int) -> list[int]:
     """Return the buckets of two neighbours."""
-    return [(roles(left)[0] ^ roles(right)[1]) & (width - 1)] * 2
+    return [roles(left, width)[0] ^ roles(right, width)[1]] * 2

@@ -55,8 +55,7 @@ class Scorer:
         self.model = model
         columns = len(model.scales)
         self._columns = [model.table[column::columns] for column in range(columns)]
-        self._mask = model.width - 1
-        self._start, self._end = roles(START)[0] & self._mask, roles(END)[1] & self._mask
+        self._start, self._end = roles(START, model.width)[0], roles(END, model.width)[1]
         self._words = _Kept(KEPT_WORDS, self._look_up)
 
     def score(self, text: str) -> Prediction:
@@ -108,9 +107,8 @@ class Scorer:
         )
 
     def _look_up(self, word: str) -> _Word:
-        mask = self._mask
-        left, right, turned = roles(word)
-        return is_negation(word), left & mask, right & mask, turned & mask, *self._sums(word_buckets(word, mask + 1))
+        width = self.model.width
+        return is_negation(word), *roles(word, width), *self._sums(word_buckets(word, width))
 
     def _sums(self, buckets: list[int]) -> list[int]:
         """Return the sums over two buckets or more: of each label's weights, and of the squared values."""
