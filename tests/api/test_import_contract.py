@@ -27,7 +27,7 @@ json.dump({"statuses": statuses, "modules": sorted(sys.modules)}, sys.stdout)
 """
 HEAVY = {"numpy", "scipy", "sklearn", "pandas", "joblib", "huggingface_hub", "pyarrow"}
 LOADERS_OF_PICKLES = {"joblib", "cloudpickle", "dill", "shelve"}  # pickle itself comes with the standard library
-TRAINING = {"retrain", "sentiloop.bulk", "sentiloop.gate"}
+TRAINING = {"retrain", "sentiloop.bulk", "sentiloop.rows", "sentiloop.gate"}
 
 
 def served(module: str, events: list[Event], port: int) -> tuple[list[int], set[str]]:
