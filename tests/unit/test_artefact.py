@@ -2,6 +2,8 @@
 
 import json
 import math
+import struct
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -262,6 +264,38 @@ def test_any_numbers_that_load_serve_finite_probabilities(scales: list[float], b
     except ArtefactError:
         return
     assert all(math.isfinite(share) for share in Scorer(model).score("not a good day! " * 50).probabilities)
+
+
+def with_frequent_words(words: Any, sums: list[int]) -> tuple[bytes, bytes]:
+    """A manifest and weights with frequent words; only the checks of those are left to fail."""
+    weights = BUILT.weights + struct.pack(f"<{len(sums)}q", *sums)
+    described = {**FIELDS["weights"], "bytes": len(weights), "sha256": sha256(weights).hexdigest()}
+    return with_fields(frequent_words=words, weights=described), weights
+
+
+def test_frequent_words_come_with_their_sums() -> None:
+    model = load(*with_frequent_words(["the", "a"], [1, -2, 3, 4, 5, 6, -7, 8]))
+    assert model.frequent_words == {"the": 0, "a": 1}
+    assert model.frequent_sums.tolist() == [1, -2, 3, 4, 5, 6, -7, 8]
+    assert load(BUILT.manifest, BUILT.weights).frequent_words == {}
+
+
+@pytest.mark.parametrize(
+    "words", [None, "the", {"the": 1}, ["the", 1], ["the", "the"], [f"word{number}" for number in range(10_001)]]
+)
+def test_frequent_words_are_different_words_and_not_too_many(words: Any) -> None:
+    count = len(words) if isinstance(words, list) else 0
+    assert failed_check(*with_frequent_words(words, [0] * 4 * count)) == "frequent_words"
+
+
+@pytest.mark.parametrize("sums", [[0, 0, 0, -1], [2**41, 0, 0, 0], [0, -(2**41), 0, 0], [0, 0, 0, 2**41]])
+def test_sums_are_such_as_rows_add_up_to(sums: list[int]) -> None:
+    assert failed_check(*with_frequent_words(["the"], sums)) == "frequent_words"
+
+
+@pytest.mark.parametrize("sums", [[], [0] * 3, [0] * 5, [0] * 8])
+def test_every_frequent_word_has_its_sums(sums: list[int]) -> None:
+    assert failed_check(*with_frequent_words(["the"], sums)) == "size"
 
 
 def test_weights_of_another_feature_function_are_refused() -> None:

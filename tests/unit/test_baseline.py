@@ -1,5 +1,6 @@
 """The trained baseline that is part of the layer, so that a fresh clone predicts at once."""
 
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -28,6 +29,13 @@ def test_it_was_trained_with_the_feature_function_that_serves() -> None:
 def test_its_manifest_tells_its_data_and_its_metrics() -> None:
     assert baseline().manifest["data"]["base"]
     assert baseline().manifest["metrics"]
+
+
+def test_its_frequent_words_bring_what_its_buckets_bring() -> None:
+    without = replace(baseline(), frequent_words={})
+    assert len(baseline().frequent_words) == 2_000
+    for word in baseline().frequent_words:
+        assert Scorer(baseline()).score(word) == Scorer(without).score(word)
 
 
 def test_its_threshold_for_doubt_is_a_useful_one() -> None:

@@ -4,19 +4,31 @@ import io
 import json
 import random
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from retrain.train import Recipe, Trained, TrainingError, fit_temperature, label_weights, possible_labels, train
+from hypothesis import given
+from retrain.train import (
+    FREQUENT_TEXTS,
+    Recipe,
+    Trained,
+    TrainingError,
+    fit_temperature,
+    frequent_words,
+    label_weights,
+    possible_labels,
+    train,
+)
 from sentiloop import features
 from sentiloop.artefact import Model
 from sentiloop.bulk import BulkScorer, softmax
 from sentiloop.scoring import Scorer
 
-from tests.builders import LABELS, make_model
+from tests.builders import LABELS, TEXTS, make_model
 
 RECIPE = Recipe(width=2**12, max_iter=30)
 SAID = {
@@ -103,6 +115,33 @@ def test_the_manifest_describes_the_model(trained: Trained) -> None:
     assert fields["features"] == features.VERSION
     assert fields["temperature"] > 0
     assert fields["low_confidence"] == fields["low_confidence_choice"]["threshold"]
+
+
+@pytest.mark.parametrize("item_type", ["int8", "int16"])
+@given(text=TEXTS)
+def test_a_frequent_word_brings_what_its_buckets_bring(item_type: str, text: str) -> None:
+    model = _trained_once(item_type).model("v1")
+    assert {"it", "was"} <= model.frequent_words.keys()
+    without = replace(model, frequent_words={})
+    for scored in (text, f"it was {text}", *ROWS["text"][:3]):
+        assert Scorer(model).score(scored) == Scorer(without).score(scored)
+
+
+@cache
+def _trained_once(item_type: str) -> Trained:
+    return train(ROWS, replace(RECIPE, item_type=item_type))
+
+
+def test_words_of_few_texts_are_not_written_down() -> None:
+    texts = ["everywhere"] * FREQUENT_TEXTS + ["somebody"] * (FREQUENT_TEXTS - 1) + ["twice twice"] * FREQUENT_TEXTS
+    assert frequent_words(texts) == ["everywhere", "twice"]
+
+
+def test_the_most_frequent_words_come_first_and_no_more_than_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["b a"] * FREQUENT_TEXTS + ["c"] * (FREQUENT_TEXTS + 1)
+    assert frequent_words(texts) == ["c", "a", "b"]
+    monkeypatch.setattr("retrain.train.FREQUENT_WORDS", 2)
+    assert frequent_words(texts) == ["c", "a"]
 
 
 @pytest.mark.parametrize("item_type", ["int8", "int16"])

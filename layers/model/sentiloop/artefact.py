@@ -3,6 +3,10 @@
 `weights.bin` holds one row a feature bucket, little-endian and row by row: the weight of one occurrence for each label,
 then the occurrence's value, whose squares add up to the length norm. All are integers; `manifest["scales"]` holds the
 factor of each column. Sums of integers are exact in any order, which is why the scorer and its vectorised twin agree.
+
+Behind the table stands, in 64-bit integers, what each of `manifest["frequent_words"]` brings by itself: the sums of the
+rows of its buckets, with the value squared. They follow from the table, and save an instance that has just started
+most of its work.
 """
 
 import json
@@ -24,6 +28,9 @@ WEIGHTS = "weights.bin"
 FORMAT = 1
 KIND = "hashed-linear"  # an encoder would be another kind behind the same `load`
 MAX_LABELS = 32
+MAX_FREQUENT_WORDS = 10_000
+MAX_SUM = 2**40  # far above what a word of bounded length can bring
+SUM_BYTES = 8  # the squares of 16-bit values outgrow four
 MAX_WEIGHTS_BYTES = 64 * 2**20
 MAX_MAGNITUDE = 1e30  # of scales, their inverses and intercepts: no text can make a logit of them overflow
 _ITEM_TYPES: dict[str, Literal["b", "h"]] = {"int8": "b", "int16": "h"}
@@ -38,6 +45,8 @@ class Model:
         labels: K label names.
         width: number of feature buckets, a power of two.
         table: width x (K + 1) integers, row by row.
+        frequent_words: the number of each word whose sums are known.
+        frequent_sums: K + 1 integers for each of them, row by row.
         scales: K + 1 factors that turn the table's columns into real numbers.
         bias: K intercepts.
         low_confidence: the threshold below which a prediction counts as doubtful.
@@ -48,6 +57,8 @@ class Model:
     labels: tuple[str, ...]
     width: int
     table: "memoryview[int]"
+    frequent_words: Mapping[str, int]
+    frequent_sums: "memoryview[int]"
     scales: tuple[float, ...]
     bias: tuple[float, ...]
     low_confidence: float
@@ -58,8 +69,9 @@ def dump(manifest: Mapping[str, Any], weights: bytes, item_type: str) -> bytes:
     """Write the manifest of `weights`, completed with their digest and size.
 
     Args:
-        manifest: version, labels, width, scales, bias, low_confidence, and whatever describes the model.
-        weights: the table's bytes.
+        manifest: version, labels, width, scales, bias, low_confidence, and whatever describes the model; frequent_words
+            if `weights` has rows for such.
+        weights: the table's bytes, and those of the frequent words' sums.
         item_type: "int8" or "int16".
 
     Returns:
@@ -83,7 +95,7 @@ def load(manifest: bytes, weights: bytes) -> Model:
 
     Raises:
         ArtefactError: its `check` says what is wrong: manifest, format, kind, features, version, labels, width,
-            weights, size, sha256, scales, bias or low_confidence.
+            frequent_words, weights, size, sha256, scales, bias or low_confidence.
     """
     fields = _parse(manifest)
     _check_generation(fields)
@@ -96,11 +108,17 @@ def load(manifest: bytes, weights: bytes) -> Model:
     _require(all(scale >= 1 / MAX_MAGNITUDE for scale in scales), "scales", "have to be positive, and not next to zero")
     low_confidence = fields.get("low_confidence")
     _require(_is_number(low_confidence) and 0 <= low_confidence <= 1, "low_confidence", "no share")
+    words = fields.get("frequent_words", [])
+    _check_frequent_words(words)
+    table, sums = _views(fields.get("weights"), weights, width * columns, len(words) * columns)
+    _check_sums(sums, columns)
     return Model(
         version=version,
         labels=tuple(labels),
         width=width,
-        table=_table(fields.get("weights"), weights, width * columns),
+        table=table,
+        frequent_words={word: number for number, word in enumerate(words)},
+        frequent_sums=sums,
         scales=scales,
         bias=_finite_numbers(fields, "bias", len(labels)),
         low_confidence=float(low_confidence),
@@ -139,23 +157,43 @@ def _check_labels(labels: Any) -> None:
     _require(len(set(labels)) == len(labels), "labels", "a name occurs twice")
 
 
-def _table(described: Any, weights: bytes, items: int) -> "memoryview[int]":
+def _check_frequent_words(words: Any) -> None:
+    _require(isinstance(words, list) and len(words) <= MAX_FREQUENT_WORDS, "frequent_words", "are no list, or too many")
+    _require(all(isinstance(word, str) for word in words), "frequent_words", "are not all words")
+    _require(len(set(words)) == len(words), "frequent_words", "a word occurs twice")
+
+
+def _check_sums(sums: "memoryview[int]", columns: int) -> None:
+    if sums:
+        least, most = min(sums), max(sums)
+        _require(max(-least, most) <= MAX_SUM, "frequent_words", "sums are beyond what rows add up to")
+        _require(min(sums[columns - 1 :: columns]) >= 0, "frequent_words", "a sum of squares is negative")
+
+
+def _views(described: Any, weights: bytes, items: int, sums: int) -> tuple["memoryview[int]", "memoryview[int]"]:
+    """Return the table of so many items, and so many sums behind it."""
     _require(isinstance(described, dict), "weights", "are not described")
     _require(described.get("file") == WEIGHTS, "weights", f"the file has to be {WEIGHTS}")
     code = _ITEM_TYPES.get(str(described.get("item_type")))
     _require(code is not None, "weights", f"item_type is none of {', '.join(_ITEM_TYPES)}")
     assert code is not None  # noqa: S101 - for the type checker
-    size = items * array(code).itemsize
+    table_bytes = items * array(code).itemsize
+    size = table_bytes + sums * SUM_BYTES
     _require(size <= MAX_WEIGHTS_BYTES, "size", f"more than {MAX_WEIGHTS_BYTES} bytes")
     _require(
         len(weights) == size == described.get("bytes"), "size", f"{len(weights)} bytes where the shape asks {size}"
     )
     check_sha256(WEIGHTS, weights, str(described.get("sha256")))
+    whole = memoryview(weights)
+    return _view(whole[:table_bytes], code), _view(whole[table_bytes:], "q")
+
+
+def _view(data: memoryview, code: Literal["b", "h", "q"]) -> "memoryview[int]":
     if sys.byteorder == "big":
-        swapped = array(code, weights)
+        swapped = array(code, data.tobytes())
         swapped.byteswap()
-        weights = swapped.tobytes()
-    return memoryview(weights).cast(code)
+        data = memoryview(swapped.tobytes())
+    return data.cast(code)
 
 
 def _finite_numbers(fields: Mapping[str, Any], name: str, count: int) -> tuple[float, ...]:

@@ -25,7 +25,8 @@ LONGEST_WORD = 40  # characters that count; longer ones are noise, and a bound o
 START, END = "\x02", "\x03"  # cannot be tokens: tokens are word characters, ! and ?
 MAX_WIDTH = 2**22  # buckets of the widest table
 
-_TOKEN = re.compile(r"\w+(?:'\w+)*|[!?]")
+_TOKEN = re.compile(r"\w++(?:'\w++)*+|[!?]")
+_ASCII_TOKEN = re.compile(_TOKEN.pattern, re.ASCII)  # finds the same in a text of ASCII, in less time
 _APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼʹ`′＇", "'"))
 _SPREAD = (
     0x9E3779B97F4A7C15  # 2**64 over the golden ratio: a product with it has 96 bits, and the upper 64 are well mixed
@@ -49,7 +50,8 @@ def normalise(text: str) -> str:
 
 def tokenise(text: str) -> list[str]:
     """Return the words of a text, with inner apostrophes, and every ! and ? by itself."""
-    return _TOKEN.findall(normalise(text))
+    normal = normalise(text)
+    return (_ASCII_TOKEN if normal.isascii() else _TOKEN).findall(normal)
 
 
 def is_negation(word: str) -> bool:

@@ -107,8 +107,13 @@ class Scorer:
         )
 
     def _look_up(self, word: str) -> _Word:
-        width = self.model.width
-        return is_negation(word), *roles(word, width), *self._sums(word_buckets(word, width))
+        model, columns = self.model, len(self._columns)
+        number = model.frequent_words.get(word)
+        if number is None:
+            sums = self._sums(word_buckets(word, model.width))
+        else:
+            sums = model.frequent_sums[number * columns : (number + 1) * columns].tolist()
+        return is_negation(word), *roles(word, model.width), *sums
 
     def _sums(self, buckets: list[int]) -> list[int]:
         """Return the sums over two buckets or more: of each label's weights, and of the squared values."""
