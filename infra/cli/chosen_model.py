@@ -33,7 +33,7 @@ def load_model(name: str) -> Model:
 
 def packed(model: Model) -> tuple[bytes, bytes]:
     """Return what `artefact.load` makes the same model of, in another process."""
-    return to_json(model.manifest), model.table.tobytes()
+    return to_json(model.manifest), artefact.weights_of(model)
 
 
 def weights_sha256(model: Model) -> str:

@@ -71,7 +71,7 @@ class Price:
 _LAMBDA = "AWS Lambda pricing page"
 _NOTES = "Cost, notes on Lambda (lambda_local_runner), 11 May 2026"
 _SNAPSTART = "The Hidden Cost of AWS Lambda SnapStart for Python (DEV), 20 Apr 2026"
-_S3 = "Understanding AWS S3 Pricing: A Complete Cost Breakdown with Examples (devnotes.tech), undated"
+_S3 = "Understanding AWS S3 Pricing: A Complete Cost Breakdown with Examples (devnotes.tech)"
 _GATEWAY = "AWS API Gateway Pricing Explained (awsforengineers.com), 19 May 2025"
 
 PRICES = {  # us-east-1, first tier
@@ -104,11 +104,9 @@ PRICES = {  # us-east-1, first tier
         1,
         "alarm-months",
         "Amazon CloudWatch pricing page, standard resolution",
-        "Add support for CloudWatch resources, Infracost's output (GitHub pull request), undated",
+        "Add support for CloudWatch resources, Infracost's output (GitHub pull request)",
     ),
-    "X-Ray traces": Price(
-        5.00, MILLION, "traces", "AWS X-Ray pricing page", "AWS X-Ray pricing (aws.amazon.com, stored copy), undated"
-    ),
+    "X-Ray traces": Price(5.00, MILLION, "traces", "AWS X-Ray pricing page", "AWS X-Ray pricing (aws.amazon.com)"),
     "secrets": Price(
         0.40,
         1,
@@ -155,8 +153,7 @@ class ManagedService:
 
 _COMPREHEND = "Amazon Comprehend pricing page"
 _COMPREHEND_CHECKED = (
-    "unit and minimum: Amazon Comprehend pricing (aws.amazon.com, stored copy), undated; "
-    "price: Amazon Comprehend pricing (CloudZero), undated"
+    "unit and minimum: Amazon Comprehend pricing (aws.amazon.com); price: Amazon Comprehend pricing (CloudZero)"
 )
 MANAGED = (
     ManagedService(
@@ -176,7 +173,7 @@ MANAGED = (
         1,
         ((1e6, 0.001), (5e6, 0.0005), (math.inf, 0.00025)),
         "Cloud Natural Language pricing page",
-        "Cloud Natural Language pricing (cloud.google.com, stored copy), undated",
+        "Cloud Natural Language pricing (cloud.google.com)",
     ),
     ManagedService(
         "Azure AI Language, sentiment analysis",
@@ -184,8 +181,8 @@ MANAGED = (
         1,
         ((5e5, 0.001), (2.5e6, 0.00075), (1e7, 0.0003), (math.inf, 0.00025)),
         "Azure AI Language pricing page, standard tier",
-        "unit: Language pricing (azure.microsoft.com, stored copy), undated; first tier: README of "
-        "bitcoin-sentiment-analysis (GitHub), undated; the other tiers from memory",
+        "unit: Language pricing (azure.microsoft.com); first tier: README of "
+        "bitcoin-sentiment-analysis (GitHub); the other tiers from memory",
     ),
 )
 

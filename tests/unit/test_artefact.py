@@ -280,6 +280,11 @@ def test_frequent_words_come_with_their_sums() -> None:
     assert load(BUILT.manifest, BUILT.weights).frequent_words == {}
 
 
+def test_a_model_gives_back_the_bytes_that_it_was_loaded_from() -> None:
+    manifest, weights = with_frequent_words(["the", "a"], [1, -2, 3, 4, 5, 6, -7, 8])
+    assert artefact.weights_of(load(manifest, weights)) == weights
+
+
 @pytest.mark.parametrize(
     "words", [None, "the", {"the": 1}, ["the", 1], ["the", "the"], [f"word{number}" for number in range(10_001)]]
 )

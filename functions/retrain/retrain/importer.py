@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from retrain.datasets import DatasetError, Row
 
+LONGEST_FIELD = 131_072  # characters in a table; a longer one is a quote that never ends
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 _TWO = {0: "negative", 1: "positive"}
 _THREE = {0: "negative", 1: "neutral", 2: "positive"}
@@ -89,6 +90,7 @@ def _read_file(path: Path, split: str | None) -> Iterator[Row]:
     number = 0
     try:
         with opened(path, "rt", encoding="utf-8", newline="") as lines:
+            csv.field_size_limit(LONGEST_FIELD)  # one limit for the whole process, so say it where it matters
             records: Iterable[Any] = csv.DictReader(lines) if ".csv" in path.suffixes else map(_parse, lines)
             for number, record in enumerate(records, 1):
                 fields = record if isinstance(record, dict) else {}

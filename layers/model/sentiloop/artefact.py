@@ -84,6 +84,11 @@ def dump(manifest: Mapping[str, Any], weights: bytes, item_type: str) -> bytes:
     return body
 
 
+def weights_of(model: Model) -> bytes:
+    """Return the bytes that the model was loaded from."""
+    return model.table.tobytes() + model.frequent_sums.tobytes()
+
+
 def check_sha256(name: str, body: bytes, expected: str) -> None:
     """Raise `ArtefactError` unless the bytes have the digest."""
     if sha256(body).hexdigest() != expected:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -30,7 +30,8 @@ class _Record:
 
     def to_line(self) -> bytes:
         """Write the record as one JSON line; a field that holds None is left out."""
-        values = {name: value for name, value in asdict(self).items() if name != "extra" and value is not None}
+        every = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "extra"}
+        values = {name: value for name, value in every.items() if value is not None}
         return to_json({"schema": self.schema, **values, **self.extra}) + b"\n"
 
     @classmethod
