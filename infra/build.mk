@@ -20,3 +20,13 @@ trim_botocore = find "$(ARTIFACTS_DIR)/botocore/data" -mindepth 1 -maxdepth 1 -t
 # Lambda's code is read-only, so what is not compiled here is compiled at every start. Unchecked, because file times do
 # not survive packaging and a checked file would be compiled anew.
 compile = python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p $(1) "$(ARTIFACTS_DIR)"
+
+# All of an HTTP function: $(1) is its package. FastAPI asks for pydantic.v1 and does without.
+define http_function
+	$(install)
+	$(trim_botocore)
+	rm -rf "$(ARTIFACTS_DIR)/bin" "$(ARTIFACTS_DIR)/pydantic/v1"
+	cp -r $(1) "$(ARTIFACTS_DIR)"
+	rm -rf "$(ARTIFACTS_DIR)/$(1)/__pycache__"
+	$(call compile,/var/task)
+endef
