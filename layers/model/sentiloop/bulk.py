@@ -17,7 +17,7 @@ from sentiloop.features import END, MAX_WIDTH, NEGATION_REACH, START, is_negatio
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-CHUNK_TEXTS = 4_096  # texts scored at once: enough for vector arithmetic, little enough to bound memory
+CHUNK_TEXTS = 512  # texts scored at once: enough for vector arithmetic, few enough to stay in the processor's cache
 KEPT_PARTS = 300_000  # parts of texts, and so words, that a scorer remembers, about 100 MB, before it starts anew
 
 
