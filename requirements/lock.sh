@@ -2,7 +2,7 @@
 # Resolve every requirements set once, for all platforms and every Python from 3.11, so that the sets agree with each other.
 set -eu
 cd "$(dirname "$0")/.."
-compile() { uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+compile() { uv pip compile --quiet --universal --python-version "${python:-3.11}" --fork-strategy fewest --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"; }
 compile requirements/dev.in -o requirements/dev.txt
 compile requirements/sam.in -o requirements/sam.txt
@@ -15,3 +15,4 @@ compile tests/benchmarks/naive/requirements.in -c requirements/dev.txt -o tests/
 for name in predict feedback retrain; do
     compile "functions/$name/requirements.in" -c requirements/dev.txt -o "functions/$name/requirements.txt"
 done
+python=3.13 compile requirements/localstack.in -o requirements/localstack.txt  # it runs on that one alone
