@@ -11,11 +11,11 @@ PIP_INSTALL := install --quiet --no-input --disable-pip-version-check --no-deps 
 RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up retrain data test check format contract baseline lock clean bench-accuracy bench-retrain bench-functions \
-	bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost
+.PHONY: help up retrain data test test-s3 check format contract baseline lock clean bench-accuracy bench-retrain \
+	bench-functions bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # --- run ---------------------------------------------------------------------------------------------------------
 
@@ -30,8 +30,11 @@ data: .venv/data ## import base data: make data NAME=sst2, or make data NAME=min
 
 # --- check -------------------------------------------------------------------------------------------------------
 
-test: .venv/dev ## run the tests
+test: .venv/dev .venv-sam/sam ## run the tests
 	$(RUN) -m pytest
+
+test-s3: .venv/dev .venv-localstack/localstack ## test the pointer in racing processes, on two S3 implementations
+	$(RUN) -m pytest tests/s3
 
 check: .venv/dev .venv-sam/sam ## lint, types, import rules, and the template in three forms
 	$(BIN)/ruff format --check .
@@ -45,6 +48,21 @@ check: .venv/dev .venv-sam/sam ## lint, types, import rules, and the template in
 format: .venv/dev ## format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# --- deploy ------------------------------------------------------------------------------------------------------
+
+.PHONY: deploy teardown privileges
+STAGE_GIVEN = $(or $(filter dev prod,$(STAGE)),$(error STAGE is dev or prod: make $@ STAGE=dev))
+typed = $(if $(findstring command,$(origin $(1))),$($(1)))# what has to be meant is typed, not found in the environment
+
+deploy: .venv/local .venv-sam/sam ## build and deploy to AWS: make deploy STAGE=dev; asks for all it needs the first time
+	@$(RUN) -m infra.deploy.deploy --stage $(STAGE_GIVEN) --architecture "$(ARCHITECTURE)" --release "$(call typed,RELEASE)"
+
+teardown: .venv/local .venv-sam/sam ## delete a stack and its bucket: make teardown STAGE=dev; with data: DELETE_DATA=yes
+	@$(RUN) -m infra.deploy.teardown --stage $(STAGE_GIVEN) --delete-data "$(call typed,DELETE_DATA)" --bucket "$(call typed,BUCKET)"
+
+privileges: .venv/local .venv-sam/sam ## write the tables of docs/security.md from the expanded template
+	$(RUN) -m infra.deploy.privileges
 
 # --- measure -----------------------------------------------------------------------------------------------------
 
@@ -81,6 +99,35 @@ bench-files: .venv/dev ## `./sentiloop score` on a million rows: make bench-file
 bench-cost: .venv/dev ## dollars a million predictions, beside managed services
 	$(RUN) -m tests.benchmarks.cost
 
+# --- through SAM -------------------------------------------------------------------------------------------------
+
+.PHONY: sam-build sam-image sam-local sam-invoke-retrain sam-test bench-sam-local
+
+# Builds a stand-in for Lambda's base image where that cannot be pulled; not needed where it can.
+LAMBDA_IMAGE ?= ../shared/lambda-image/build.sh
+SAM_BUILT := .aws-sam/local/build/template.yaml
+SAM_SOURCES := template.yaml infra/build.mk $(shell find functions layers -type f ! -name '*.pyc')
+
+$(SAM_BUILT): $(SAM_SOURCES) | .venv/local .venv-sam/sam
+	@$(RUN) -m infra.sam.build
+
+sam-build: $(SAM_BUILT) ## build the functions and the layer as deployed, for this machine's processor
+
+sam-image: .venv/local ## make sure of Docker and of the image that `sam local` runs functions in
+	@LAMBDA_IMAGE=$(LAMBDA_IMAGE) $(RUN) -m infra.sam.image
+
+sam-local: sam-image $(SAM_BUILT) ## run the service in containers: make sam-local PORT=3000
+	@exec $(RUN) -m infra.sam.local --port $(PORT)
+
+sam-invoke-retrain: .venv/local ## run the scheduled retrain in its container, on the running `make sam-local`
+	@$(RUN) -m infra.sam.retrain --port $(PORT)
+
+sam-test: sam-image $(SAM_BUILT) .venv/dev ## run the tests in containers
+	$(RUN) -m pytest -m sam tests/e2e/sam
+
+bench-sam-local: sam-image $(SAM_BUILT) .venv/dev ## one prediction through `sam local`, beside a two-line handler
+	$(RUN) -m tests.benchmarks.sam_local
+
 # --- make what is committed --------------------------------------------------------------------------------------
 
 contract: .venv/local ## write openapi.json, docs.html and docs/settings.md from the code
@@ -93,7 +140,7 @@ lock: .venv/uv ## resolve the requirements anew
 	PATH=$(BIN):$$PATH requirements/lock.sh
 
 clean: ## remove what the commands above made, but not the local bucket
-	rm -rf .venv .venv-sam .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-localstack .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- environments ------------------------------------------------------------------------------------------------
 
@@ -112,4 +159,14 @@ clean: ## remove what the commands above made, but not the local bucket
 	@echo "Installing requirements/sam.txt into .venv-sam …"
 	@test -d .venv-sam || $(PYTHON) -m venv .venv-sam
 	@.venv-sam/bin/pip $(PIP_INSTALL) $<
+	@touch $@
+
+# LocalStack runs on Python 3.13 alone. A version manager's python3.13 may be there and not run: then name one that does.
+PYTHON313 ?= python3.13
+.venv-localstack/localstack: requirements/localstack.txt
+	@$(PYTHON313) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
+		{ echo "make $(MAKECMDGOALS) needs a Python 3.13 that runs: make $(MAKECMDGOALS) PYTHON313=/path/to/python3.13"; exit 1; }
+	@echo "Installing requirements/localstack.txt into .venv-localstack …"
+	@test -d .venv-localstack || $(PYTHON313) -m venv .venv-localstack
+	@.venv-localstack/bin/pip $(PIP_INSTALL) $<
 	@touch $@

@@ -1,0 +1,128 @@
+"""Every documented error through `sam local`, and what its gateway and the runtime refuse by themselves.
+
+503 is in test_storage.py. What API Gateway adds, such as keys and throttling, `sam local` does not imitate.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import predict
+import pytest
+
+from infra.sam.retrain import invoke
+from infra.sam.stack import Stack
+from tests.api.test_errors import BODIES_THAT_ARE_NO_JSON, check
+from tests.e2e.sam.conftest import Client
+from tests.events import call, post
+
+pytestmark = pytest.mark.sam
+
+ONE_MEGABYTE = 2**20
+GATEWAY_REFUSAL = {"message": "Missing Authentication Token"}
+PLATFORM_FAILURE = {"message": "Internal server error"}
+TOO_LARGE = {"text": "a" * ONE_MEGABYTE}
+CODES = {400: "malformed_request", 404: "receipt_not_found", 413: "request_too_large", 422: "invalid_request"}
+# Method, path and status of what the contract documents, and the body that is answered with it.
+ERRORS: dict[tuple[str, str, int], object] = {
+    ("post", "/v1/predict", 400): b'{"text": ',
+    ("post", "/v1/predict", 413): TOO_LARGE,
+    ("post", "/v1/predict", 422): {"text": ""},
+    ("post", "/v1/predict/batch", 400): b'{"texts": ["a"],}',
+    ("post", "/v1/predict/batch", 413): TOO_LARGE,
+    ("post", "/v1/predict/batch", 422): {"texts": ["a"] * 101},
+    ("post", "/v1/feedback", 400): b"text",
+    ("post", "/v1/feedback", 413): TOO_LARGE,
+    ("post", "/v1/feedback", 422): {"text": "a", "correct_label": "splendid"},
+    ("get", "/v1/feedback/none", 404): None,
+}
+ELSEWHERE = {
+    ("post", "/v1/feedback", 409),  # below: it takes two requests
+    ("post", "/v1/feedback", 503),  # test_storage.py
+    ("get", "/v1/feedback/none", 503),  # test_storage.py
+    ("get", "/v1/feedback/none", 422),  # FastAPI documents it for every path parameter; a text is never invalid
+}
+
+
+def test_all_documented_errors_are_tried() -> None:
+    contract = json.loads((Path(str(predict.__file__)).parent / "openapi.json").read_text("utf-8"))
+    documented = {
+        (method, path.replace("{correction_id}", "none"), int(status))
+        for path, methods in contract["paths"].items()
+        for method, operation in methods.items()
+        for status in operation["responses"]
+        if int(status) >= 400
+    }
+    assert documented == ERRORS.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize(("method", "path", "status"), ERRORS)
+def test_a_documented_error(client: Client, method: str, path: str, status: int) -> None:
+    answer = client.send(method.upper(), path, ERRORS[method, path, status])
+    error = check(answer, status, CODES[status])
+    assert error["request_id"] == answer.headers["x-request-id"]
+
+
+def test_a_key_that_comes_back_with_another_body_is_a_conflict(client: Client) -> None:
+    first = client.post("/v1/feedback", {"text": "a", "correct_label": "neutral"}, idempotency_key="conflict")
+    assert first.status == 201
+    second = client.post("/v1/feedback", {"text": "b", "correct_label": "neutral"}, idempotency_key="conflict")
+    check(second, 409, "idempotency_conflict")
+
+
+def test_another_content_type_is_malformed(client: Client) -> None:
+    answer = client.post("/v1/predict", {"text": "a"}, content_type="text/plain")
+    assert check(answer, 400, "malformed_request")["message"] == "the Content-Type is not application/json"
+
+
+TEXT_BUT_NO_JSON = [
+    name
+    for name, body in BODIES_THAT_ARE_NO_JSON.items()
+    if body and body.decode(errors="replace").encode() == body
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TEXT_BUT_NO_JSON)
+def test_a_body_that_is_no_json_is_malformed(client: Client, kind: str) -> None:
+    check(client.post("/v1/predict", BODIES_THAT_ARE_NO_JSON[kind]), 400, "malformed_request")
+
+
+@pytest.mark.parametrize("body", [{}, [], {"text": None}, {"text": 1}, {"text": " \n"}, {"text": "a", "more": 1}])
+def test_a_body_that_breaks_the_schema_is_invalid(client: Client, body: Any) -> None:
+    check(client.post("/v1/predict", body), 422, "invalid_request")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("PUT", "/v1/predict"), ("GET", "/v1/feedback")])
+def test_what_is_no_route_never_comes_to_a_function(client: Client, method: str, path: str) -> None:
+    answer = client.send(method, path)
+    assert (answer.status, answer.body) == (403, GATEWAY_REFUSAL)
+
+
+class TestSixMegabytes:
+    """Lambda takes 6 MB an event, the body in its JSON."""
+
+    def test_what_the_runtime_takes_is_refused_by_us(self, client: Client) -> None:
+        check(client.post("/v1/predict", b'{"text": "%s"}' % (b"a" * 6_000_000)), 413, "request_too_large")
+
+    def test_what_it_does_not_take_fails_and_leaves_the_instance_as_it_was(self, client: Client) -> None:
+        before = client.instance()
+        answer = client.post("/v1/predict", b'{"text": "%s"}' % (b"a" * 6 * ONE_MEGABYTE))
+        assert (answer.status, answer.body) == (502, PLATFORM_FAILURE)
+        assert client.version()
+        assert client.instance() == before
+
+
+class TestBytesThatAreNoText:
+    def test_the_gateway_refuses_them(self, client: Client) -> None:
+        before = client.instance()
+        answer = client.post("/v1/predict", bytes(range(256)))
+        assert (answer.status, answer.body) == (502, PLATFORM_FAILURE)
+        assert client.version()
+        assert client.instance() == before
+
+    def test_in_base64_as_api_gateway_sends_them_they_are_malformed(self, stack: Stack) -> None:
+        answer = call(
+            lambda event, _: invoke("PredictFunction", json.dumps(event), stack.variables),
+            post("/v1/predict", bytes(range(256))),
+        )
+        check(answer, 400, "malformed_request")
