@@ -17,7 +17,7 @@ BUILD_SECONDS = 900
 
 
 def python313() -> Path:
-    """Return a Python 3.13 that runs: PYTHON313, the first on the PATH, or pyenv's; exit with a clear line if none does."""
+    """Return a Python 3.13 that runs: PYTHON313, the first on the PATH, or pyenv's; exit with a line if none is."""
     named = os.environ.get("PYTHON313")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))  # it may have one that is not activated
     found_there = sorted(map(str, pyenv.glob("versions/3.13*/bin/python3.13")))
