@@ -101,7 +101,7 @@ bench-cost: .venv/dev ## dollars a million predictions, beside managed services
 
 # --- through SAM -------------------------------------------------------------------------------------------------
 
-.PHONY: sam-build sam-image sam-local sam-invoke-retrain sam-test bench-sam-local
+.PHONY: sam-build sam-image sam-local sam-invoke-retrain sam-test bench-sam-local bench-sam-retrain
 
 # Builds a stand-in for Lambda's base image where that cannot be pulled; not needed where it can.
 LAMBDA_IMAGE ?= ../shared/lambda-image/build.sh
@@ -127,6 +127,9 @@ sam-test: sam-image $(SAM_BUILT) .venv/dev ## run the tests in containers
 
 bench-sam-local: sam-image $(SAM_BUILT) .venv/dev ## one prediction through `sam local`, beside a two-line handler
 	$(RUN) -m tests.benchmarks.sam_local
+
+bench-sam-retrain: sam-image $(SAM_BUILT) .venv/dev ## retrain on SST-2 in its container: make bench-sam-retrain DATA=folder
+	$(RUN) -m tests.benchmarks.sam_retrain $(DATA)
 
 # --- make what is committed --------------------------------------------------------------------------------------
 

@@ -33,6 +33,11 @@ def fill(folder: Path) -> None:
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     store = S3Store(BUCKET, read_timeout=60)
     bootstrap(store)
+    store_sst2(store, folder)
+
+
+def store_sst2(store: S3Store, folder: Path) -> None:
+    """Add SST-2 to the base data."""
     rows = [
         Row(row.text, row.label, split)
         for split in ("train", "dev", "test")
