@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=3000, choices=range(1, 65_536), metavar="1-65535")
     parser.add_argument("--folder", type=Path, default=ROOT / ".sentiloop", help="where state is kept")
     arguments = parser.parse_args()
-    if not _port_is_free(arguments.port):
+    if not port_is_free(arguments.port):
         print(
             f"Port {arguments.port} is taken. Stop what uses it, or choose another: make up PORT={arguments.port + 10}",
             file=sys.stderr,
@@ -103,7 +103,8 @@ class _Server(uvicorn.Server):
         print(self._banner, flush=True)
 
 
-def _port_is_free(port: int) -> bool:
+def port_is_free(port: int) -> bool:
+    """Return whether a server could listen on a port of the loopback now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

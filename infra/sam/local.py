@@ -2,10 +2,10 @@
 
 import argparse
 import signal
-import socket
 import sys
 from contextlib import suppress
 
+from infra.local.up import port_is_free
 from infra.sam.build import WORK
 from infra.sam.image import BaseImage, present
 from infra.sam.stack import Stack, running
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=3000)
     port: int = parser.parse_args().port
-    if not _port_is_free(port):
+    if not port_is_free(port):
         sys.exit(f"Port {port} is taken. Stop what uses it, or choose another: make sam-local PORT={port + 10}")
     image = present()
     for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell script is started to ignore Ctrl-C
@@ -45,16 +45,6 @@ def main() -> int:
 def _banner(stack: Stack, image: BaseImage) -> str:
     s3 = stack.s3
     return BANNER.format(url=stack.url, image=image, s3=s3.address, inside=s3.address_in_containers)
-
-
-def _port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 if __name__ == "__main__":
