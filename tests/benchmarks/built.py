@@ -1,11 +1,7 @@
-"""SAM projects as they are deployed, built outside the repository, and what they weigh."""
+"""What built functions weigh."""
 
 from collections.abc import Iterator
 from pathlib import Path
-
-from infra.sam.build import ARCHITECTURE, python313, sam_build
-
-__all__ = ["ARCHITECTURE", "files", "megabytes", "python313", "sam_build"]
 
 
 def files(*folders: Path) -> Iterator[tuple[str, int]]:

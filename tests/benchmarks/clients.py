@@ -20,7 +20,7 @@ from sentiloop.s3 import S3Store
 
 from infra.local.bucket import CREDENTIALS, s3_server
 from infra.local.up import ROOT
-from tests.benchmarks.built import python313, sam_build
+from infra.sam.build import python313, sam_build
 
 BUCKET = "bench"
 PROCESSES = 10

@@ -23,8 +23,9 @@ from sentiloop.s3 import S3Store
 
 from infra.local.bucket import CREDENTIALS, s3_server
 from infra.local.up import ROOT
+from infra.sam.build import python313, sam_build
 from tests.benchmarks.bench import closing_lines, data_folder
-from tests.benchmarks.built import files, megabytes, python313, sam_build
+from tests.benchmarks.built import files, megabytes
 from tests.benchmarks.emulator import Emulator, Start
 from tests.events import post
 

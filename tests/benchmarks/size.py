@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local.up import ROOT
+from infra.sam.build import sam_build
 from tests.benchmarks.bench import closing_lines
-from tests.benchmarks.built import files, megabytes, sam_build
+from tests.benchmarks.built import files, megabytes
 
 LIMIT_MB = 262.144  # Lambda's 250 MiB, function and layers together, unzipped
 BAR_MB, AIM_MB = 40.0, 25.0
