@@ -8,7 +8,7 @@ BIN := .venv/bin
 SAM_BIN := .venv-sam/bin
 PIP_INSTALL := install --quiet --no-input --disable-pip-version-check --no-deps --require-hashes --requirement
 # The layer and each function are import roots of their own, as they are on Lambda.
-RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/retrain $(BIN)/python
+RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/admin:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help up retrain data test test-s3 check format contract baseline lock clean bench-accuracy bench-retrain \

@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from retrain import certainty
 from retrain.importer import read_path
 from retrain.metrics import evaluate
-from retrain.train import Recipe, train
+from retrain.train import Recipe, label_weights, train
 from sentiloop.artefact import MANIFEST, WEIGHTS
 from sentiloop.bulk import BulkScorer
 
-FOLDER = Path(__file__).parents[1] / "layers" / "model" / "sentiloop" / "baseline"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "layers" / "model" / "sentiloop" / "baseline"
+CERTAINTY = ROOT / "functions" / "retrain" / "retrain" / "baseline" / certainty.FILE  # only retrain needs it
 # Sentences of reviews are few beside tweets and long reviews, and closest to what people send: each weighs as three.
 TRAINED_ON = {"sst3": 3.0, "tweeteval": 1.0, "imdb": 1.0}
 # Tweets are neutral far more often than what people write to a company about its product.
@@ -41,7 +44,8 @@ def main() -> int:
             {"name": name, "digest": sha256(file.read_bytes()).hexdigest(), "rows": len(rows), "weight": weight}
         )
     recipe = Recipe(c=1.0)
-    trained = train(pd.concat(parts, ignore_index=True), recipe)
+    rows = pd.concat(parts, ignore_index=True)
+    trained = train(rows, recipe)
     scorer = BulkScorer(trained.model("baseline"))
     metrics = _metrics(scorer, folder)
     description: dict[str, Any] = {
@@ -55,6 +59,9 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / WEIGHTS).write_bytes(trained.weights)
     (FOLDER / MANIFEST).write_bytes(trained.manifest(version, description))
+    CERTAINTY.parent.mkdir(exist_ok=True)
+    found = certainty.certainty_of(trained.model(version), rows["text"].tolist(), recipe.c * label_weights(rows, recipe.balance))
+    CERTAINTY.write_bytes(certainty.dump(found))
     print(json.dumps({"version": version, **metrics}, indent=2))
     return 0
 

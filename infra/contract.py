@@ -12,6 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from admin.access import HEADER
+from admin.routes import create_admin_app
 from feedback.routes import create_feedback_app
 from predict.routes import create_predict_app
 from predict.samples import Samples
@@ -22,8 +24,21 @@ from sentiloop.settings import Secret, Settings, variable
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "functions" / "predict" / "predict"
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
-API_KEY = {"type": "apiKey", "in": "header", "name": "x-api-key"}
-NESTED = ("Explanation", "TermContribution", "FailedItem", "ItemError", "ErrorBody", "ErrorDetail", "VersionFigures")
+SCHEMES = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "AdminKey": {"type": "apiKey", "in": "header", "name": HEADER},
+}
+OPEN, ADMIN = "/health", "/v1/review"
+NESTED = (
+    "Explanation",
+    "TermContribution",
+    "FailedItem",
+    "ItemError",
+    "ErrorBody",
+    "ErrorDetail",
+    "VersionFigures",
+    "ReviewItem",
+)
 STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:58rem;margin:2rem auto;
 padding:0 1rem}h2{margin-top:2.2rem;border-top:1px solid #8886;padding-top:1.2rem}code,pre{font:14px/1.45 monospace}
 pre{background:#8881;padding:.8rem;overflow:auto;border-radius:6px}table{border-collapse:collapse;display:block;
@@ -38,6 +53,7 @@ def openapi_document() -> dict[str, Any]:
     apps = [
         create_predict_app(settings, LiveModel(store, 0), Samples(store, settings)),
         create_feedback_app(settings, store),
+        create_admin_app(settings, store),
     ]
     document = apps[0].openapi()
     document["info"] = {
@@ -52,14 +68,21 @@ def openapi_document() -> dict[str, Any]:
         document["components"]["schemas"] |= part["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own error shape, which ours replaces
         document["components"]["schemas"].pop(unused, None)
-    document["components"]["securitySchemes"] = {"ApiKey": API_KEY}
+    document["components"]["securitySchemes"] = SCHEMES
     for path, methods in document["paths"].items():
         for operation in methods.values():
-            operation["security"] = [] if path == "/health" else [{"ApiKey": []}]
+            operation["security"] = _security(path)
             unprocessable = operation["responses"].get("422", {})
             if "HTTPValidationError" in json.dumps(unprocessable):
                 unprocessable["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/ErrorBody"}
     return document
+
+
+def _security(path: str) -> list[dict[str, list[str]]]:
+    """Return what a route asks for; of the keys in one requirement all are needed."""
+    if path == OPEN:
+        return []
+    return [{"ApiKey": [], "AdminKey": []} if path.startswith(ADMIN) else {"ApiKey": []}]
 
 
 def reference_page(document: dict[str, Any]) -> str:
@@ -74,21 +97,14 @@ def reference_page(document: dict[str, Any]) -> str:
         for method, operation in methods.items():
             parts += _operation(method.upper(), path, operation, schemas)
     parts.append("<h2>Shapes</h2><p>What the tables above name.</p>")
-    for name in (
-        "Explanation",
-        "TermContribution",
-        "FailedItem",
-        "ItemError",
-        "ErrorBody",
-        "ErrorDetail",
-        "VersionFigures",
-    ):
+    for name in NESTED:
         parts += [f"<h3>{name}</h3><p>{_text(schemas[name]['description'])}</p>", _fields(name, schemas)]
     return "\n".join([*parts, "</html>", ""])
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> list[str]:
-    key = "API key in x-api-key" if operation["security"] else "open"
+    keys = [SCHEMES[name]["name"] for required in operation["security"] for name in required]
+    key = f"API key in {keys[0]}{''.join(f', admin key in {name}' for name in keys[1:])}" if keys else "open"
     parts = [f"<h2><code>{method} {escape(path)}</code></h2><p>{_text(operation['description'])} ({key})</p>"]
     if parameters := operation.get("parameters"):
         rows = [(entry["name"], f"in {entry['in']}", entry.get("description", "")) for entry in parameters]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentiloop import artefact
 from sentiloop.artefact import Model
 from sentiloop.pointer import Target
-from sentiloop.records import Correction
+from sentiloop.records import Correction, Sample
 
 ROOT = Path(__file__).parents[1]
 TEST_DATA = Path(os.environ.get("SENTILOOP_TEST_DATA") or ROOT.parent / "shared" / "data")
@@ -83,6 +83,22 @@ def make_correction(number: int = 0, **fields: Any) -> Correction:
         **fields,
     }
     return Correction(**given)
+
+
+def make_sample(number: int = 0, **fields: Any) -> Sample:
+    """Return a valid sample of a doubtful prediction; `number` tells samples apart by id, `fields` replace the rest."""
+    given = {
+        "id": f"pr-{number:024x}",
+        "received_at": "2026-03-01T08:00:00.000Z",
+        "text": f"text number {number}",
+        "label": "neutral",
+        "confidence": 0.4,
+        "probabilities": {"negative": 0.25, "neutral": 0.4, "positive": 0.35},
+        "model_version": VERSION,
+        "reason": "low_confidence",
+        **fields,
+    }
+    return Sample(**given)
 
 
 _NEGATING = ["not", "never", "don't", "DON’T", "can`t", "cannot"]

@@ -144,7 +144,8 @@ def report(stage: Stage) -> None:
     if not found:
         raise RuntimeError(f"stack {stage.stack} was not deployed")
     print("bootstrap:", json.dumps(fill_bucket(aws, found["RetrainFunctionName"])))
-    print(f"\nURL      {found['ApiUrl']}\nAPI key  {found['ApiKeyCommand']}\nbucket   {found['BucketName']}")
+    shown = {"URL": "ApiUrl", "API key": "ApiKeyCommand", "admin key": "AdminKeyCommand", "bucket": "BucketName"}
+    print("", *(f"{name:10} {found[output]}" for name, output in shown.items()), sep="\n")
 
 
 def main() -> int:

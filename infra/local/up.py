@@ -35,6 +35,7 @@ Sentiloop is up at {url}   (API reference: {url}/docs)
   curl -s {url}/v1/feedback{key} -H 'content-type: application/json' \\
     -d '{{"text": "Sick gig, I was grinning all the way home.", "correct_label": "positive"}}'
 
+`./sentiloop review` asks about doubtful texts; over HTTP, /v1/review asks for the key in {folder}/admin.key.
 `make retrain` learns from the corrections. Ctrl-C stops everything; the bucket stays in {folder}.
 """
 
@@ -58,18 +59,23 @@ def main() -> int:
 
 
 def environment(folder: Path, endpoint: str) -> dict[str, str]:
-    """Return what the functions find in their environment; the contributor key is made on the first start."""
-    key = folder / "contributor.key"
-    if not key.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_hex(32))
+    """Return what the functions find in their environment; the two secret keys are made on the first start."""
     return {
         **CREDENTIALS,
         "AWS_ENDPOINT_URL_S3": endpoint,
         "SENTILOOP_BUCKET": BUCKET,
-        "SENTILOOP_CONTRIBUTOR_KEY": key.read_text(),
+        "SENTILOOP_CONTRIBUTOR_KEY": _secret(folder / "contributor.key"),
+        "SENTILOOP_ADMIN_KEY": _secret(folder / "admin.key"),
     }
+
+
+def _secret(file: Path) -> str:
+    """Return what the file holds; it is made, for its owner's eyes only, if there is none."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+    return file.read_text()
 
 
 def serve(port: int, folder: Path, endpoint: str) -> None:

@@ -62,6 +62,7 @@ def running(folder: Path, port: int, output: IO[Any] | None = None) -> Iterator[
             "AWS_ENDPOINT_URL_S3": s3.address_in_containers,
             "SENTILOOP_BUCKET": BUCKET,
             "SENTILOOP_CONTRIBUTOR_KEY": secrets.token_hex(32),
+            "SENTILOOP_ADMIN_KEY": secrets.token_hex(32),
         }
         file = variables_file(folder, port)
         file.touch(mode=0o600)

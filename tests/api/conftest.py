@@ -1,10 +1,11 @@
-"""The two HTTP functions as Lambda runs them: Mangum around the application, over a bucket on moto."""
+"""The HTTP functions as Lambda runs them: Mangum around the application, over a bucket on moto."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
+from admin.routes import create_admin_app
 from fastapi import FastAPI
 from feedback.routes import create_feedback_app
 from mangum import Mangum
@@ -21,6 +22,7 @@ from tests.builders import BuiltModel
 from tests.events import Answer, Event, call
 
 CONTRIBUTOR_KEY = "a contributor key for tests"
+ADMIN_KEY = "an admin key for tests"
 
 
 class Function:
@@ -42,7 +44,13 @@ class MakeFunction(Protocol):
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(contributor_key=Secret(CONTRIBUTOR_KEY), sample_share=0.0, sample_seconds=0, refresh_seconds=3_600)
+    return Settings(
+        contributor_key=Secret(CONTRIBUTOR_KEY),
+        admin_key=Secret(ADMIN_KEY),
+        sample_share=0.0,
+        sample_seconds=0,
+        refresh_seconds=3_600,
+    )
 
 
 @pytest.fixture
@@ -65,6 +73,14 @@ def make_feedback(store: S3Store, settings: Settings, event_loop_of_the_thread: 
 
 
 @pytest.fixture
+def make_admin(store: S3Store, settings: Settings, event_loop_of_the_thread: None) -> MakeFunction:
+    def make(given: ObjectStore | None = None, **changes: Any) -> Function:
+        return Function(create_admin_app(replace(settings, **changes), store if given is None else given))
+
+    return make
+
+
+@pytest.fixture
 def predict(make_predict: MakeFunction) -> Function:
     return make_predict()
 
@@ -72,6 +88,11 @@ def predict(make_predict: MakeFunction) -> Function:
 @pytest.fixture
 def feedback(make_feedback: MakeFunction) -> Function:
     return make_feedback()
+
+
+@pytest.fixture
+def admin(make_admin: MakeFunction) -> Function:
+    return make_admin()
 
 
 @pytest.fixture

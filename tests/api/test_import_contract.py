@@ -16,7 +16,7 @@ from tests.builders import ROOT
 from tests.events import Event, get, post
 
 LOADED = Path(__file__).parent / "loaded"
-FOLDERS = [ROOT / folder for folder in ("layers/model", "functions/predict", "functions/feedback")]
+FOLDERS = [ROOT / folder for folder in ("layers/model", "functions/predict", "functions/feedback", "functions/admin")]
 SERVE = """
 import importlib, json, sys
 sys.modules["pydantic.v1"] = sys.modules["certifi"] = None  # what the build leaves out
@@ -41,6 +41,7 @@ def served(module: str, events: list[Event], port: int) -> tuple[list[int], set[
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
         "SENTILOOP_CONTRIBUTOR_KEY": "for tests",
+        "SENTILOOP_ADMIN_KEY": "for tests",
         "SENTILOOP_LOW_CONFIDENCE": "1",
     }
     done = subprocess.run(
@@ -70,11 +71,20 @@ FEEDBACK = [
     get("/v1/feedback/fb-20260301-" + "0" * 32),
 ]
 
+ADMIN = [
+    get("/v1/review", headers={"x-admin-key": "for tests"}),
+    post("/v1/review/2026-03-01.pr-1.pr-1", {"action": "accept"}, headers={"x-admin-key": "for tests"}),
+]
+
 
 @pytest.mark.parametrize(
     ("module", "events", "statuses"),
-    [("predict.app", PREDICT, [200, 200, 200, 200]), ("feedback.app", FEEDBACK, [503, 503])],
-    ids=["predict", "feedback"],
+    [
+        ("predict.app", PREDICT, [200, 200, 200, 200]),
+        ("feedback.app", FEEDBACK, [503, 503]),
+        ("admin.app", ADMIN, [503, 503]),
+    ],
+    ids=["predict", "feedback", "admin"],
 )
 def test_an_http_function_loads_no_training_code_and_nothing_that_loads_pickles(
     module: str, events: list[Event], statuses: list[int], free_port: int
@@ -89,8 +99,8 @@ def test_an_http_function_loads_no_training_code_and_nothing_that_loads_pickles(
 
 @pytest.mark.parametrize(
     ("function", "event", "status"),
-    [("predict", PREDICT[0], 200), ("feedback", FEEDBACK[0], 503)],
-    ids=["predict", "feedback"],
+    [("predict", PREDICT[0], 200), ("feedback", FEEDBACK[0], 503), ("admin", ADMIN[0], 503)],
+    ids=["predict", "feedback", "admin"],
 )
 def test_an_http_function_loads_what_is_listed_and_nothing_else(
     function: str, event: Event, status: int, free_port: int

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from infra.local import up
 from tests.e2e.test_loop import corrections
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [".", "layers/model", "functions/predict", "functions/feedback", "functions/retrain"]
+SOURCES = [".", "layers/model", "functions/predict", "functions/feedback", "functions/admin", "functions/retrain"]
 PATIENCE_SECONDS = 60.0
 
 
@@ -51,6 +52,7 @@ def running(folder: Path, port: int, **extra: str) -> Iterator[str]:
             assert line, f"ended early: {shown}"
             shown += line
         assert shown.count("curl -s") == 3
+        assert f"{folder}/admin.key" in shown
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
@@ -107,6 +109,37 @@ def test_the_bucket_survives_a_stop_and_learning_is_seen_by_the_running_service(
     with running(tmp_path, port) as url:
         assert ask(f"{url}/v1/model_info")[1]["version"] == decision["version"]
         assert ask(f"{url}/v1/feedback/{receipt['id']}")[1]["status"] == "learned"
+
+
+def test_doubtful_texts_are_reviewed_over_http_and_in_the_terminal(tmp_path: Path) -> None:
+    with running(tmp_path, free_port(), SENTILOOP_LOW_CONFIDENCE="1", SENTILOOP_SAMPLE_SECONDS="0") as url:
+        for text in ("The blue one came second.", "Doors at eight, I was told."):
+            assert ask(f"{url}/v1/predict", {"text": text})[0] == 200
+        assert ask(f"{url}/v1/review")[0] == 403
+        file = tmp_path / "admin.key"
+        assert file.stat().st_mode & 0o777 == 0o600
+        admin = {"x-admin-key": file.read_text()}
+        status, queue = ask(f"{url}/v1/review", **admin)
+        assert (status, queue["left"]) == (200, 2)
+        first, second = queue["items"]
+        body = {"action": "correct", "correct_label": "neutral"}
+        status, receipt = ask(f"{url}/v1/review/{first['sample_id']}", body, **admin)
+        assert status == 201
+        said = review(tmp_path, "1\n")
+        assert second["text"] in said
+        assert "0 left." in said
+        assert ask(f"{url}/v1/feedback/{receipt['id']}")[1]["status"] == "stored"
+        assert ask(f"{url}/v1/review", **admin)[1]["left"] == 0
+
+
+def review(folder: Path, lines: str) -> str:
+    """Run `./sentiloop review` on the running stack and return what it prints."""
+    arguments, environment = command("infra.cli", "review")
+    stack = up.environment(folder, json.loads((folder / "stack.json").read_text())["endpoint"])
+    done = subprocess.run(
+        arguments, input=lines, env={**environment, **stack}, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return done.stdout
 
 
 def test_a_key_is_asked_for_once_one_is_set(tmp_path: Path) -> None:

@@ -1,14 +1,21 @@
-"""The pointer under crashes, lost replies, conflicts and races: guarantees 3 and 4."""
+"""The pointer under crashes, lost replies, conflicts, races, old contents and wrong clocks: guarantees 3 and 4.
+
+What comes of all of them together is in test_pointer_properties.
+"""
 
 import threading
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import accumulate
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from hypothesis import settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from sentiloop import artefact, pointer, registry
-from sentiloop.errors import PointerError, StorageUnavailableError
+from sentiloop.errors import StorageUnavailableError
 from sentiloop.pointer import CURRENT, Move, Pointer, Target, history_key
 from sentiloop.storage import ObjectStore
 
@@ -16,6 +23,7 @@ from tests.builders import make_model
 from tests.faults.faulty_store import LANDED, CrashError, Fault, FaultyStore
 from tests.faults.memory_store import MemoryStore
 
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 VERSIONS = {version: make_model(version=version, seed=seed, width=2) for seed, version in enumerate(("a", "b", "c"))}
 
 
@@ -243,92 +251,93 @@ def run_threads(work: Any, count: int) -> None:
     assert failures == []
 
 
-class Movers(RuleBasedStateMachine):
-    """Movers of all kinds, one after another and inside one another, over a store that fails at any of their writes."""
-
-    stale = Bundle("stale")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.store = library()
-        self.seen: list[bytes] = []
-        self.highest = 0
-
-    faults = st.dictionaries(st.integers(1, 6), st.sampled_from(Fault), max_size=3)
-    versions = st.sampled_from(sorted(VERSIONS))
-
-    @rule(version=versions, faults=faults)
-    def promote(self, version: str, faults: dict[int, Fault]) -> None:
-        before = self.highest
-        try:
-            moved = promote(FaultyStore(self.store, faults), version)
-        except (CrashError, StorageUnavailableError, PointerError):
-            return
-        assert moved.champion.version == version
-        assert moved.generation >= before
-        assert current(self.store) == moved
-
-    @rule(faults=faults)
-    def roll_back(self, faults: dict[int, Fault]) -> None:
-        try:
-            moved = registry.rollback(FaultyStore(self.store, faults), by="test", reason="")
-        except (CrashError, StorageUnavailableError, PointerError):
-            return
-        entries = history(self.store)
-        assert moved == entries[-1]
-        assert moved.champion != entries[-2].champion
-        assert moved.champion in [entry.champion for entry in entries[:-2]]
-
-    @rule(version=versions, other=versions, when=st.integers(1, 3), faults=faults)
-    def promote_while_another_comes_between(
-        self, version: str, other: str, when: int, faults: dict[int, Fault]
-    ) -> None:
-        slow = FaultyStore(self.store, faults)
-
-        def another(_key: str) -> None:
-            if len(slow.writes) == when:
-                promote(self.store, other)
-
-        slow.before_write = another
-        try:
-            promote(slow, version)
-        except (CrashError, StorageUnavailableError, PointerError):
-            return
-
-    @rule(target=stale)
-    def read(self) -> tuple[Pointer | None, str]:
-        found = pointer.read(self.store)
-        return (found.pointer, found.etag) if found else (None, "")
-
-    @rule(known=stale)
-    def a_stale_repairer_writes_what_history_held_then(self, known: tuple[Pointer | None, str]) -> None:
-        """Someone who found an entry ahead of the pointer, slept, and goes on with what it knew."""
-        read, etag = known
-        generation = read.generation + 1 if read else 1
-        entry = pointer.read_history(self.store, generation)
-        if entry:
-            pointer._replace_current(self.store, entry, etag or None)
-
-    @invariant()
-    def all_that_is_promised_holds(self) -> None:
-        check(self.store)
-
-    @invariant()
-    def history_is_immutable(self) -> None:
-        bodies = [self.store.get(key).body for key in self.store.keys("models/history/")]
-        assert bodies[: len(self.seen)] == self.seen
-        self.seen = bodies
-
-    @invariant()
-    def the_pointer_never_goes_back(self) -> None:
-        found = pointer.read(self.store)
-        generation = found.pointer.generation if found else 0
-        assert generation >= self.highest
-        self.highest = generation
+def test_a_restored_pointer_goes_straight_to_the_newest_entry() -> None:
+    """Nobody is served again what stood between; and newest is the last generation, whatever the clocks said."""
+    store = library()
+    move_at(store, [5, 4, 3, 2, 1])
+    restore(store, generation=1)
+    mover = FaultyStore(store)
+    assert pointer.move(mover, lambda _current: None) == current(store) == history(store)[-1]
+    assert mover.writes == [CURRENT]
 
 
-Movers.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
-TestMovers = Movers.TestCase
+def test_a_pointer_that_is_restored_during_a_move_is_moved_all_the_same() -> None:
+    """The mover's condition fails, or fits by accident; either way its generation comes after what was restored."""
+    store = library()
+    move_at(store, [1, 2, 3])
+    for generation in (1, 2, 3):
+        mover = FaultyStore(store)
+        mover.before_write = lambda key, old=generation: restore(store, old) if key == CURRENT else None  # type: ignore[misc]
+        moved = promote(mover, "b" if current(store).champion.version == "a" else "a")
+        assert current(store) == moved == history(store)[-1]
+        check(store)
+
+
+def test_a_pointer_that_is_deleted_during_a_move_is_written_again() -> None:
+    store = library()
+    promote(store, "a")
+    mover = FaultyStore(store)
+
+    def delete(key: str) -> None:
+        if key == CURRENT:
+            store.objects.pop(CURRENT, None)
+            mover.before_write = lambda _key: None
+
+    mover.before_write = delete
+    moved = promote(mover, "b")
+    assert current(store) == moved == history(store)[-1]
+
+
+def restore(store: MemoryStore, generation: int) -> None:
+    """Put back what the pointer said at a generation, as a person does from the bucket's older versions."""
+    store.put(CURRENT, store.get(history_key(generation)).body, if_match=store.get(CURRENT).etag)
+
+
+def move_at(store: ObjectStore, seconds: Sequence[int]) -> None:
+    """Move the pointer once for every second that a mover's clock shows."""
+    for number, second in enumerate(seconds):
+        move = Move(VERSIONS["abc"[number % 3]].target, "test", "")
+        with patch.object(pointer, "now", lambda second=second: EPOCH + timedelta(seconds=second)):
+            pointer.move(store, lambda _current, move=move: move)  # type: ignore[misc]
+
+
+def generation_served_at(store: ObjectStore, second: int) -> int:
+    served = registry.served_at(store, EPOCH + timedelta(seconds=second))
+    return served.generation if served else 0
+
+
+def test_what_served_when_is_in_the_history() -> None:
+    store = library()
+    assert registry.served_at(store, EPOCH) is None
+    move_at(store, [10, 20, 30])
+    assert [generation_served_at(store, second) for second in (9, 10, 19, 20, 29, 30, 99)] == [0, 1, 1, 2, 2, 3, 3]
+    assert registry.served_at(store, EPOCH + timedelta(seconds=20)) == history(store)[1]
+    elsewhere = (EPOCH + timedelta(seconds=20)).astimezone(timezone(timedelta(hours=-5)))
+    assert registry.served_at(store, elsewhere) == history(store)[1]
+
+
+def test_no_move_serves_before_the_one_that_it_replaced() -> None:
+    store = library()
+    move_at(store, [10, 50, 20, 60])  # the second clock was ahead, or the third behind
+    assert [generation_served_at(store, second) for second in (19, 20, 49, 50, 59, 60)] == [1, 1, 1, 3, 3, 4]
+
+
+@given(
+    moves=st.lists(st.tuples(st.integers(1, 9), st.integers(-20, 20)), min_size=1, max_size=8),
+    moments=st.lists(st.integers(-30, 100), min_size=1, max_size=8).map(sorted),
+)
+def test_what_served_when_is_wrong_by_no_more_than_the_worst_clock(
+    moves: list[tuple[int, int]], moments: list[int]
+) -> None:
+    """A move is seconds since the last one, and seconds that its mover's clock is ahead."""
+    true = list(accumulate(seconds for seconds, _ in moves))
+    worst = max(abs(skew) for _, skew in moves)
+    store = library()
+    move_at(store, [second + skew for second, (_, skew) in zip(true, moves, strict=True)])
+    found = [generation_served_at(store, moment) for moment in moments]
+    assert found == sorted(found)
+    for moment, generation in zip(moments, found, strict=True):
+        assert bisect_right(true, moment - worst) <= generation <= bisect_right(true, moment + worst)
 
 
 def test_the_pointer_has_no_other_writer() -> None:

@@ -24,7 +24,7 @@ from tests.faults.faulty_store import CrashError, Fault, FaultyStore
 from tests.faults.memory_store import MemoryStore
 
 RECIPE = Recipe(width=2**12, max_iter=20)
-SETTINGS = Settings(gate_level=1.0, gate_slice_drop=1.0)  # anything that is not worse is promoted
+SETTINGS = Settings(gate_level=1.0, gate_slice_drop=1.0, gate_calibration_rise=1.0, gate_behaviour_floor=0.0)  # promote
 SHARE_OF_SEED = 5
 WORDS = ("glimmer", "sorrow", "plain")
 
@@ -113,7 +113,7 @@ def check_finished(store: MemoryStore, expected: list[Correction]) -> str:
     assert manifest["data"]["feedback"]["stored"] == len(expected)
     assert manifest["data"]["feedback"]["rows"] == len(expected)
     assert len(list(store.keys("models/history/"))) == 2
-    assert len(list(store.keys("datasets/snapshots/"))) == 3
+    assert len(list(store.keys("datasets/snapshots/"))) == 5
     return version
 
 

@@ -293,3 +293,16 @@ def test_a_refresh_raises_nothing_that_storage_raises(clock: Clock) -> None:
     with pytest.raises(StorageUnavailableError):
         failing.get(CURRENT)
     LiveModel(failing, REFRESH, clock).refresh()
+
+
+def test_a_pointer_that_vanished_and_came_back_is_told_again(
+    live: LiveModel, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    before = live.current()
+    content = store.get(CURRENT).body
+    store._client.delete_object(Bucket=store.bucket, Key=CURRENT)
+    later(live, clock)
+    store.put(CURRENT, content, if_absent=True)
+    later(live, clock)
+    assert live.current() == before

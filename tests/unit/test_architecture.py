@@ -10,10 +10,11 @@ import pytest
 from tests.builders import ROOT
 
 LAYER = ROOT / "layers" / "model" / "sentiloop"
-FUNCTIONS = {name: ROOT / "functions" / name / name for name in ("predict", "feedback", "retrain")}
+FUNCTIONS = {name: ROOT / "functions" / name / name for name in ("predict", "feedback", "admin", "retrain")}
 OURS = {"sentiloop", "infra", "tests", *FUNCTIONS}
 PURE = frozenset(
     {"features", "scoring", "artefact", "pointer", "registry", "records"}
+    | {"review", "review_queue", "review_samples"}
     | {"receipts", "gate", "texts", "settings", "errors", "storage"}
 )
 NUMERIC = {"numpy", "scipy", "sklearn", "pandas", "joblib", "huggingface_hub"}
@@ -55,7 +56,8 @@ def named(paths: list[Path]) -> list[object]:
 
 LAYER_MODULES = modules(LAYER)
 FUNCTION_MODULES = [path for folder in FUNCTIONS.values() for path in modules(folder)]
-EXPOSED = [*LAYER_MODULES, *modules(FUNCTIONS["predict"]), *modules(FUNCTIONS["feedback"])]
+HTTP = ("predict", "feedback", "admin")
+EXPOSED = [*LAYER_MODULES, *(path for name in HTTP for path in modules(FUNCTIONS[name]))]
 
 
 def test_there_is_something_to_look_at() -> None:
@@ -98,7 +100,7 @@ def test_one_module_of_the_layer_knows_http() -> None:
     assert layer_modules_with(WEB) == {"http", "startup"}
 
 
-@pytest.mark.parametrize("function", ["predict", "feedback"])
+@pytest.mark.parametrize("function", HTTP)
 def test_a_function_on_the_internet_knows_nothing_of_training(function: str) -> None:
     for path in modules(FUNCTIONS[function]):
         assert not roots(path) & NUMERIC

@@ -30,6 +30,7 @@ region = "eu-west-1"
 OUTPUTS = {
     "ApiUrl": "https://a.execute-api.eu-west-1.amazonaws.com/prod",
     "ApiKeyCommand": "aws apigateway get-api-key",
+    "AdminKeyCommand": "aws secretsmanager get-secret-value",
     "BucketName": "sentiloop-prod-bucket-1",
     "RetrainFunctionName": "sentiloop-prod-RetrainFunction-1",
 }

@@ -18,7 +18,7 @@ from tests.template_checks import (
     snapshot_problems,
 )
 
-HTTP_FUNCTIONS = {"PredictFunction", "FeedbackFunction"}
+HTTP_FUNCTIONS = {"PredictFunction", "FeedbackFunction", "AdminFunction"}
 FUNCTIONS = {*HTTP_FUNCTIONS, "RetrainFunction"}
 START = datetime(2026, 3, 5, 12, 30, tzinfo=UTC)  # a Thursday
 KINDS = {
@@ -80,7 +80,7 @@ def test_nothing_is_made_that_nobody_looked_at(expansion: Expansion) -> None:
 def test_every_method_needs_a_key_but_health(deployed: Deployment) -> None:
     keyed = {route: method.get("security") == [{"api_key": []}] for route, method in methods(deployed).items()}
     assert {route for route, needs in keyed.items() if not needs} == {("GET", "/health")}
-    assert len(keyed) == 9
+    assert len(keyed) == 11
     schemes = only(deployed, "AWS::ApiGateway::RestApi")["Body"]["components"]["securitySchemes"]
     assert schemes == {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
 
@@ -114,7 +114,8 @@ def test_the_gateway_hands_bodies_on_as_they_are_and_the_functions_validate_them
 
 def test_the_gateway_calls_the_alias_and_may(deployed: Deployment) -> None:
     for (verb, path), method in methods(deployed).items():
-        name = "Feedback" if path.startswith("/v1/feedback") else "Predict"
+        own = {"/v1/feedback": "Feedback", "/v1/review": "Admin"}
+        name = own.get(path.removesuffix("/{id}"), "Predict")
         alias = f"{name}FunctionAlias{ALIAS}"
         assert f"functions/${{{alias}}}/invocations" in method["x-amazon-apigateway-integration"]["uri"]
         source = f"/{verb}{path.replace('{id}', '*')}"
@@ -128,7 +129,7 @@ def test_the_gateway_calls_the_alias_and_may(deployed: Deployment) -> None:
 
 def test_nobody_else_may_call_a_function_but_the_two_schedules(deployed: Deployment) -> None:
     callers = [each["Principal"] for each in deployed.resources("AWS::Lambda::Permission").values()]
-    assert {who: callers.count(who) for who in callers} == {"apigateway.amazonaws.com": 9, "events.amazonaws.com": 2}
+    assert {who: callers.count(who) for who in callers} == {"apigateway.amazonaws.com": 11, "events.amazonaws.com": 2}
 
 
 # --- The functions ---
@@ -159,7 +160,7 @@ def test_every_variable_is_a_setting_and_its_default_is_accepted(deployed: Deplo
 def test_only_retrain_has_a_reserve_and_runs_once_at_a_time(deployed: Deployment) -> None:
     functions = deployed.resources("AWS::Lambda::Function")
     reserved = {name: of.get("ReservedConcurrentExecutions") for name, of in functions.items()}
-    assert reserved == {"PredictFunction": None, "FeedbackFunction": None, "RetrainFunction": 1}
+    assert reserved == {**dict.fromkeys(HTTP_FUNCTIONS), "RetrainFunction": 1}
 
 
 def test_what_retrain_fails_on_goes_to_a_queue_that_it_may_write_to(deployed: Deployment) -> None:
@@ -172,7 +173,7 @@ def test_what_retrain_fails_on_goes_to_a_queue_that_it_may_write_to(deployed: De
 # --- Releases ---
 
 
-def test_predict_and_feedback_are_reached_through_an_alias_and_retrain_is_not(deployed: Deployment) -> None:
+def test_http_functions_are_reached_through_an_alias_and_retrain_is_not(deployed: Deployment) -> None:
     aliases = deployed.resources("AWS::Lambda::Alias").values()
     versions = deployed.resources("AWS::Lambda::Version")
     assert {alias["FunctionName"].strip("${}") for alias in aliases} == HTTP_FUNCTIONS

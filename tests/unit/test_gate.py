@@ -1,23 +1,22 @@
-"""The gate: only what is better beyond chance, and worse nowhere that is guarded, may pass."""
+"""The gate's arithmetic: tests and intervals against scipy and simulation, and what selected rows may count for."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
-from sentiloop.gate import Comparison, Verdict, compare, judge, mcnemar
+from scipy.stats import betabinom, binom, binomtest
+from sentiloop import gate
+from sentiloop.gate import Check, Comparison, Selected, compare, mcnemar, p_value
 
 COUNTS = st.integers(0, 400)
 
 
-def comparison(gained: int, lost: int, rows: int = 1_000, name: str = "all") -> Comparison:
-    kept = rows - gained - lost
-    return Comparison(name, rows, kept + lost, kept + gained, gained, lost)
-
-
-def verdict(
-    overall: Comparison, *slices: Comparison, level: float = 0.05, min_gain: float = 0.0, slice_drop: float = 0.02
-) -> Verdict:
-    return judge(overall, slices, level=level, min_gain=min_gain, slice_drop=slice_drop)
+def comparison(gained: int, lost: int, rows: int = 1_000, wrong: int = 0, name: str = "all") -> Comparison:
+    """Return a comparison; the champion gets wrong what is gained and `wrong` rows more."""
+    right = rows - gained - wrong
+    return Comparison(name, rows, right, right + gained - lost, gained, lost)
 
 
 @given(COUNTS, COUNTS)
@@ -63,94 +62,147 @@ def test_a_comparison_needs_the_same_rows() -> None:
 
 
 def test_a_comparison_of_nothing_gains_nothing() -> None:
-    assert compare("none", [], []).gain == 0.0
-    assert not verdict(compare("none", [], [])).promote
+    nothing = compare("none", [], [])
+    assert nothing.gain == 0.0
+    assert p_value(nothing, Selected()) == 1.0
+    assert gate.gain(nothing, Selected()) == 0.0
 
 
-def test_better_beyond_chance_is_promoted_with_its_evidence() -> None:
-    passed = verdict(comparison(40, 10))
-    assert passed.promote
-    assert passed.p_value == mcnemar(40, 10)
-    assert passed.reasons == (
-        f"better beyond chance at level 0.05: 40 gained, 10 lost of 1000 held-out rows, p = {mcnemar(40, 10):.2g}",
-    )
-
-
-def test_a_gain_that_may_be_chance_is_rejected() -> None:
-    failed = verdict(comparison(25, 20))
-    assert not failed.promote
-    assert failed.reasons[0].startswith("not better beyond chance at level 0.05: 25 gained, 20 lost of 1000")
-
-
-def test_an_equal_model_is_rejected() -> None:
-    assert not verdict(comparison(0, 0)).promote
-    assert not verdict(comparison(30, 30)).promote
-
-
-def test_a_sure_but_small_gain_is_rejected_when_more_is_asked() -> None:
-    overall = comparison(40, 10)
-    assert verdict(overall, min_gain=0.03).promote
-    assert verdict(overall, min_gain=0.031).reasons == ("gain of +0.0300 accuracy is below the least gain of 0.031",)
-
-
-def test_a_guarded_slice_that_gets_worse_rejects_and_is_named() -> None:
-    failed = verdict(comparison(60, 20), comparison(50, 2, 800, "label positive"), comparison(2, 18, 200, "label rare"))
-    assert not failed.promote
-    assert failed.reasons == ("worse on slice label rare: -0.0800 accuracy on 200 rows",)
-
-
-def test_a_slice_may_fall_by_what_is_tolerated() -> None:
-    part = comparison(2, 18, 200, "label rare")
-    assert verdict(comparison(60, 20), part, slice_drop=0.08).promote
-    assert not verdict(comparison(60, 20), part, slice_drop=0.079).promote
-
-
-def test_a_slice_too_small_to_tell_does_not_reject() -> None:
-    assert verdict(comparison(60, 20), comparison(0, 2, 20, "label rare")).promote
-    assert not verdict(comparison(60, 20), comparison(0, 3, 20, "label rare")).promote
-
-
-def test_every_objection_is_told() -> None:
-    failed = verdict(comparison(10, 30), comparison(0, 20, 100, "a"), comparison(0, 10, 100, "b"), min_gain=0.01)
-    assert len(failed.reasons) == 4
-
-
-PARTS = st.builds(
-    lambda gained, lost, kept, name: comparison(gained, lost, gained + lost + kept, name),
-    st.integers(0, 60),
-    st.integers(0, 60),
-    st.integers(0, 200),
-    st.sampled_from("abc"),
+FAIR = st.builds(comparison, st.integers(0, 30), st.integers(0, 30), st.integers(120, 300), st.integers(0, 60))
+SELECTED = st.builds(
+    lambda fixed, turned, other, right, broken: Selected(fixed + turned + other, fixed, turned, right + broken, broken),
+    *[st.integers(0, 30)] * 5,
 )
-SHARES = st.floats(0, 0.1)
 
 
-def swapped(part: Comparison) -> Comparison:
-    return Comparison(part.name, part.rows, part.candidate_correct, part.champion_correct, part.lost, part.gained)
+@given(FAIR)
+def test_without_selected_rows_the_test_is_mcnemars(fair: Comparison) -> None:
+    assert p_value(fair, Selected()) == pytest.approx(mcnemar(fair.gained, fair.lost), rel=1e-9)
+    assert gate.gain(fair, Selected()) == pytest.approx(fair.gain)
 
 
-@given(PARTS, st.lists(PARTS, max_size=3), st.floats(0, 0.499), SHARES, SHARES)
-def test_of_two_models_at_most_one_is_better(
-    overall: Comparison, slices: list[Comparison], level: float, min_gain: float, slice_drop: float
-) -> None:
-    there = verdict(overall, *slices, level=level, min_gain=min_gain, slice_drop=slice_drop)
-    back = verdict(swapped(overall), *map(swapped, slices), level=level, min_gain=min_gain, slice_drop=slice_drop)
-    assert not (there.promote and back.promote)
+@given(FAIR, SELECTED)
+def test_what_comes_for_nothing_is_a_convolution(fair: Comparison, selected: Selected) -> None:
+    errors, half = fair.rows - fair.champion_correct, fair.discordant / 2
+    share = betabinom(selected.wrong, half + 0.5, max(errors - half, 0) + 0.5)
+    free = selected.right * (half + 0.5) / (half + 0.5 + max(fair.champion_correct - half, 0) + 0.5)
+    net = fair.gained - fair.lost + selected.fixed - selected.turned - max(0, math.ceil(selected.broken - free))
+    expected = sum(
+        binom.pmf(gained, fair.discordant, 0.5) * share.sf(net - (2 * gained - fair.discordant) - 1)
+        for gained in range(fair.discordant + 1)
+    )
+    assert p_value(fair, selected) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert gate.expected_fixes(fair, selected) == pytest.approx(share.mean())
+    assert gate.expected_breaks(fair, selected) == pytest.approx(free)
 
 
-@given(PARTS, st.lists(PARTS, max_size=3), st.floats(0, 1), SHARES, SHARES)
-def test_a_promotion_is_always_better_beyond_the_level_and_a_verdict_has_reasons(
-    overall: Comparison, slices: list[Comparison], level: float, min_gain: float, slice_drop: float
-) -> None:
-    found = verdict(overall, *slices, level=level, min_gain=min_gain, slice_drop=slice_drop)
-    assert found.reasons
-    if found.promote:
-        assert found.p_value <= level
-        assert overall.gain >= min_gain
+@given(FAIR, SELECTED)
+def test_a_selected_row_lost_never_helps(fair: Comparison, found: Selected) -> None:
+    if found.fixed:
+        turned = Selected(found.wrong, found.fixed - 1, found.turned + 1, found.right, found.broken)
+        assert p_value(fair, turned) >= p_value(fair, found)
+    broken = Selected(found.wrong, found.fixed, found.turned, found.right + 1, found.broken + 1)
+    kept = Selected(found.wrong, found.fixed, found.turned, found.right + 1, found.broken)
+    assert p_value(fair, broken) >= p_value(fair, kept)
 
 
-@given(PARTS, st.lists(PARTS, max_size=3), PARTS)
-def test_guarding_one_slice_more_never_helps_a_candidate(
-    overall: Comparison, slices: list[Comparison], extra: Comparison
-) -> None:
-    assert verdict(overall, *slices).promote >= verdict(overall, *slices, extra).promote
+def test_fixing_what_any_other_model_fixes_is_no_evidence() -> None:
+    fair = comparison(15, 15, 300, wrong=75)  # a no better model fixes a sixth of the errors
+    assert mcnemar(15 + 20, 15) < 0.01
+    assert p_value(fair, Selected(wrong=120, fixed=20)) > 0.3
+
+
+def test_fixing_far_more_than_that_is_evidence() -> None:
+    fair = comparison(3, 4, 330, wrong=97)
+    assert p_value(fair, Selected(wrong=40, fixed=15)) < 0.001
+    assert p_value(fair, Selected(wrong=40, fixed=15, turned=3)) < 0.01
+
+
+def test_changing_answers_without_aim_is_no_evidence() -> None:
+    assert p_value(comparison(3, 4, 330, wrong=97), Selected(wrong=40, fixed=12, turned=12)) > 0.4
+
+
+def test_reported_mistakes_alone_prove_nothing() -> None:
+    assert p_value(compare("fair", [], []), Selected(wrong=40, fixed=30)) > 0.2
+
+
+def test_no_more_candidates_without_a_gain_pass_than_the_level_says() -> None:
+    dice = np.random.default_rng(0)
+    passed = 0
+    for _ in range(400):
+        discordant = int(dice.binomial(300, 0.1))
+        gained = int(dice.binomial(discordant, 0.5))
+        fair = comparison(gained, discordant - gained, 300, wrong=90 - gained)
+        passed += p_value(fair, Selected(wrong=60, fixed=int(dice.binomial(60, 15 / 90)))) <= 0.05
+    assert passed / 400 <= 0.05
+    assert passed > 0
+
+
+@pytest.mark.parametrize(("rows", "share", "gain"), [(1000, 0.1, 0.02), (2000, 0.1, 0.02), (400, 0.2, 0.06)])
+def test_the_power_is_what_a_simulation_finds(rows: int, share: float, gain: float) -> None:
+    dice = np.random.default_rng(1)
+    discordant = dice.binomial(rows, share, 1000)
+    gained = dice.binomial(discordant, (1 + gain / share) / 2)
+    found = [mcnemar(int(up), int(all_) - int(up)) <= 0.05 for up, all_ in zip(gained, discordant, strict=True)]
+    assert np.mean(found) == pytest.approx(gate.power(rows, round(rows * share), gain, 0.05), abs=0.05)
+
+
+@given(st.integers(5, 300), st.integers(0, 700), st.sampled_from([0.01, 0.05, 0.2]))
+def test_the_detectable_gain_is_where_the_power_reaches_four_fifths(discordant: int, kept: int, level: float) -> None:
+    rows = discordant + kept
+    found = gate.detectable_gain(rows, discordant, level)
+    if found is None:
+        assert mcnemar(discordant, 0) > level
+        return
+    assert gate.power(rows, discordant, found, level) >= 0.8
+    assert gate.power(rows, discordant, found * 0.999, level) < 0.8
+
+
+def test_too_few_discordant_rows_can_show_no_gain() -> None:
+    assert gate.detectable_gain(1000, 4, 0.05) is None
+    assert gate.power(1000, 4, 0.004, 0.05) == 0.0
+    assert gate.detectable_gain(1000, 5, 0.05) is not None
+    assert gate.detectable_gain(0, 0, 0.05) is None
+
+
+@given(st.integers(1, 500), st.data())
+def test_the_interval_of_an_accuracy_is_wilsons(rows: int, data: st.DataObject) -> None:
+    correct = data.draw(st.integers(0, rows))
+    expected = binomtest(correct, rows).proportion_ci(0.95, "wilson")
+    assert gate.accuracy_interval(correct, rows) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_the_interval_of_no_rows_is_everything() -> None:
+    assert gate.accuracy_interval(0, 0) == (0.0, 1.0)
+    low, high = gate.gain_interval(compare("none", [], []))
+    assert low < -0.9
+    assert high > 0.9
+
+
+@pytest.mark.parametrize(("rows", "share", "gain"), [(100, 0.1, 0.0), (300, 0.1, 0.04), (50, 0.3, 0.1)])
+def test_the_interval_of_the_gain_covers_it_as_often_as_it_says(rows: int, share: float, gain: float) -> None:
+    dice = np.random.default_rng(2)
+    drawn = dice.multinomial(rows, [(share + gain) / 2, (share - gain) / 2, 1 - share], 2000)
+    intervals = [gate.gain_interval(comparison(int(up), int(down), rows)) for up, down, _ in drawn]
+    assert np.mean([low <= gain <= high for low, high in intervals]) >= 0.94
+
+
+@given(FAIR)
+def test_the_interval_holds_the_gain_and_turns_around_with_the_models(fair: Comparison) -> None:
+    low, high = gate.gain_interval(fair)
+    assert -1 <= low < high <= 1
+    back = Comparison("back", fair.rows, fair.candidate_correct, fair.champion_correct, fair.lost, fair.gained)
+    assert gate.gain_interval(back) == pytest.approx((-high, -low))
+    described = gate.described(fair)
+    assert described["gained"] == fair.gained
+    assert described["gain_interval"] == (low, high)
+
+
+@given(st.lists(st.booleans(), min_size=1))
+def test_all_checks_have_to_pass(passes: list[bool]) -> None:
+    checks = [Check(str(number), ok, f"finding {number}", {}) for number, ok in enumerate(passes)]
+    verdict = gate.decide(0.01, checks)
+    assert verdict.promote == all(passes)
+    assert verdict.checks == tuple(checks)
+    objections = tuple(check.finding for check in checks if not check.ok)
+    assert verdict.reasons == (objections or ("finding 0", f"all {len(passes)} checks passed"))

@@ -13,6 +13,8 @@ from sentiloop.records import Correction
 
 from tests.builders import LABELS, TEXTS, make_correction
 
+COLUMNS = ["key", "text", "label", "contributors", "trusted", "received_at", "selection"]
+
 
 def merge(corrections: Sequence[Correction], max_text_chars: int = 100, contributor_max_rows: int = 100) -> Merged:
     return merge_corrections(corrections, LABELS, max_text_chars, contributor_max_rows)
@@ -29,15 +31,15 @@ def labels_of(merged: Merged) -> dict[str, str]:
 def test_nothing_comes_to_nothing() -> None:
     merged = merge([])
     assert merged.rows.empty
-    assert list(merged.rows.columns) == ["key", "text", "label", "votes"]
+    assert list(merged.rows.columns) == COLUMNS
     assert merged.left_out == {}
 
 
 def test_one_correction_is_one_row() -> None:
-    merged = merge([said(1, "ann", "positive")])
-    assert merged.rows.to_dict("records") == [
-        {"key": "the text", "text": "the text", "label": "positive", "votes": 1},
-    ]
+    only = said(1, "ann", "positive", "The text")
+    merged = merge([only])
+    values = ("the text", "The text", "positive", ("ann",), False, only.received_at, "label")
+    assert merged.rows.to_dict("records") == [dict(zip(COLUMNS, values, strict=True))]
     assert merged.left_out == {}
 
 
@@ -52,14 +54,14 @@ def test_a_contributor_has_one_voice_however_often_it_is_raised() -> None:
     loud = [said(number, "ann", "positive") for number in range(10)]
     merged = merge([*loud, said(20, "ben", "negative"), said(21, "cleo", "negative")])
     assert labels_of(merged) == {"the text": "negative"}
-    assert merged.left_out[loud[-1].id] == "most contributors say otherwise"
+    assert merged.left_out[loud[-1].id] == "most contributors, or a reviewer, say otherwise"
 
 
 def test_among_contributors_the_majority_decides() -> None:
     corrections = [said(1, "ann", "positive"), said(2, "ben", "positive"), said(3, "cleo", "negative")]
     merged = merge(corrections)
-    assert merged.rows[["label", "votes"]].to_dict("records") == [{"label": "positive", "votes": 2}]
-    assert merged.left_out == {corrections[2].id: "most contributors say otherwise"}
+    assert merged.rows[["label", "contributors"]].values.tolist() == [["positive", ("ann", "ben")]]
+    assert merged.left_out == {corrections[2].id: "most contributors, or a reviewer, say otherwise"}
 
 
 def test_a_tie_leaves_the_text_out() -> None:
@@ -77,10 +79,52 @@ def test_a_tie_for_the_first_place_leaves_out_those_behind_it_too() -> None:
     assert set(merged.left_out.values()) == {"contributors disagree evenly about this text"}
 
 
+def test_a_reviewer_counts_before_any_number_of_others() -> None:
+    crowd = [said(number, f"person {number}", "positive") for number in range(5)]
+    reviewed = said(6, "reviewer", "negative", source="reviewer")
+    merged = merge([reviewed, *crowd])
+    assert merged.rows[["label", "contributors", "trusted"]].values.tolist() == [["negative", ("reviewer",), True]]
+    assert merged.left_out.keys() == {entry.id for entry in crowd}
+
+
+def test_reviewers_who_disagree_leave_the_text_out_unless_others_decide() -> None:
+    reviewers = [
+        said(number, f"reviewer {number}", label, source="reviewer") for number, label in enumerate(LABELS[:2])
+    ]
+    assert merge(reviewers).rows.empty
+    assert labels_of(merge([*reviewers, said(9, "ann", LABELS[1])])) == {"the text": LABELS[1]}
+
+
+def test_a_reviewer_has_no_cap() -> None:
+    own = [said(number, "reviewer", "positive", f"text {number}", source="reviewer") for number in range(5)]
+    assert len(merge(own, contributor_max_rows=2).rows) == 5
+
+
+def test_screened_corrections_stay_out_and_vote_for_nothing() -> None:
+    screened, other = said(1, "ann", "positive"), said(2, "ben", "negative")
+    merged = merge_corrections([screened, other], LABELS, 100, 100, {screened.id: "suspicious"})
+    assert labels_of(merged) == {"the text": "negative"}
+    assert merged.left_out == {screened.id: "suspicious"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "selection"),
+    [
+        ({"predicted_label": "negative"}, "mistake"),
+        ({"predicted_label": "positive"}, "confirmation"),
+        ({}, "label"),
+        ({"predicted_label": "negative", "source": "reviewer"}, "label"),
+    ],
+)
+def test_a_row_tells_how_it_came_to_be_labelled(fields: dict[str, str], selection: str) -> None:
+    merged = merge([said(1, "ann", "positive", **fields)])
+    assert merged.rows["selection"].tolist() == [selection]
+
+
 def test_texts_that_differ_in_case_width_and_white_space_are_the_same() -> None:
     merged = merge([said(1, "ann", "positive", "The  Text"), said(2, "ben", "positive", "ｔｈｅ\ntext ")])
-    assert merged.rows.to_dict("records") == [
-        {"key": "the text", "text": "ｔｈｅ\ntext ", "label": "positive", "votes": 2},
+    assert merged.rows[["key", "text", "contributors"]].values.tolist() == [
+        ["the text", "ｔｈｅ\ntext ", ("ann", "ben")],
     ]
 
 
@@ -162,7 +206,7 @@ def test_every_correction_is_in_the_row_of_its_text_or_left_out_with_a_reason(
         else:
             assert labels[text_key(entry.text)] == entry.correct_label
             counted[text_key(entry.text)] += 1
-    assert counted == dict(zip(merged.rows["key"], merged.rows["votes"], strict=True))
+    assert counted == dict(zip(merged.rows["key"], merged.rows["contributors"].map(len), strict=True))
     assert set(merged.left_out) <= {entry.id for entry in corrections}
 
 

@@ -18,6 +18,13 @@ PRIVILEGES = {
         ("s3:ListBucket", BUCKET),
         ("s3:PutObject", f"{BUCKET}/feedback/*"),
     },
+    "AdminFunctionRole": {
+        ("s3:GetObject", f"{BUCKET}/reviews/*"),
+        ("s3:GetObject", f"{BUCKET}/samples/*"),
+        ("s3:ListBucket", BUCKET),
+        ("s3:PutObject", f"{BUCKET}/feedback/*"),
+        ("s3:PutObject", f"{BUCKET}/reviews/*"),
+    },
     "RetrainFunctionRole": {
         ("s3:ListBucket", BUCKET),
         ("sqs:SendMessage", "${DeadLetterQueue.Arn}"),
@@ -31,6 +38,7 @@ FOR_FUNCTIONS = {"AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}
 MANAGED = {
     "PredictFunctionRole": FOR_FUNCTIONS,
     "FeedbackFunctionRole": FOR_FUNCTIONS,
+    "AdminFunctionRole": FOR_FUNCTIONS,
     "RetrainFunctionRole": FOR_FUNCTIONS,
     "CodeDeployServiceRole": {"AWSCodeDeployRoleForLambda"},
     "ApiGatewayLogRole": {"AmazonAPIGatewayPushToCloudWatchLogs"},
@@ -38,6 +46,7 @@ MANAGED = {
 TAKEN_BY = {
     "PredictFunctionRole": "lambda.amazonaws.com",
     "FeedbackFunctionRole": "lambda.amazonaws.com",
+    "AdminFunctionRole": "lambda.amazonaws.com",
     "RetrainFunctionRole": "lambda.amazonaws.com",
     "CodeDeployServiceRole": "codedeploy.amazonaws.com",
     "ApiGatewayLogRole": "apigateway.amazonaws.com",
@@ -74,7 +83,11 @@ def test_every_function_has_a_role_of_its_own(deployed: Deployment) -> None:
 
 def test_an_http_function_lists_only_what_it_reads(deployed: Deployment) -> None:
     roles = deployed.resources("AWS::IAM::Role")
-    prefixes = {"PredictFunctionRole": ["models/*"], "FeedbackFunctionRole": ["feedback/*", "receipts/*"]}
+    prefixes = {
+        "PredictFunctionRole": ["models/*"],
+        "FeedbackFunctionRole": ["feedback/*", "receipts/*"],
+        "AdminFunctionRole": ["reviews/*", "samples/*"],
+    }
     for name, expected in prefixes.items():
         statements = [each for policy in roles[name]["Policies"] for each in policy["PolicyDocument"]["Statement"]]
         [listing] = [statement for statement in statements if statement["Action"] == "s3:ListBucket"]

@@ -1,22 +1,24 @@
 """Exactly what a model is trained on, named by its digest."""
 
-import gzip
 import json
 import random
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from retrain.collect import collect, corrections_body
+from retrain.collect import collect, read_corrections
 from retrain.datasets import Dataset, Row
 from retrain.merge import merge_corrections
 from retrain.snapshot import Snapshot, make_snapshot, store_snapshot
 from retrain.splits import HOLDOUT, TRAIN, side_of
 from sentiloop.receipts import correction_key
-from sentiloop.records import Correction, to_lines
+from sentiloop.records import Correction
 from sentiloop.s3 import S3Store
+from sentiloop.storage import ObjectStore
 
 from tests.builders import LABELS, make_correction
+from tests.faults.memory_store import MemoryStore
 
 BASE = [Row("a good film", "positive"), Row("a bad film", "negative"), Row("a film", "neutral", "dev")]
 
@@ -30,20 +32,26 @@ def snapshot(datasets: Sequence[Dataset], corrections: Iterable[Correction] = ()
     return make_snapshot(datasets, given_corrections, merge_corrections(given_corrections, LABELS, 100, 100))
 
 
-def row_of(found: Snapshot, key: str) -> dict[str, str]:
+def row_of(found: Snapshot, key: str) -> dict[str, Any]:
     (row,) = found.rows[found.rows["key"] == key].to_dict("records")
     return {str(name): value for name, value in row.items()}
 
 
 def test_base_rows_and_corrections_come_together_with_their_source_and_side() -> None:
-    found = snapshot([dataset(BASE)], [make_correction(1, text="A new text", correct_label="neutral")])
-    assert list(found.rows.columns) == ["key", "text", "label", "source", "side"]
+    correction = make_correction(1, text="A new text", correct_label="neutral")
+    found = snapshot([dataset(BASE)], [correction])
+    about = ["contributors", "trusted", "received_at", "selection"]
+    assert list(found.rows.columns) == ["key", "text", "label", "source", "side", *about]
     assert row_of(found, "a film") == {
         "key": "a film",
         "text": "a film",
         "label": "neutral",
         "source": "base",
         "side": HOLDOUT,
+        "contributors": (),
+        "trusted": False,
+        "received_at": "",
+        "selection": "",
     }
     assert row_of(found, "a new text") == {
         "key": "a new text",
@@ -51,6 +59,10 @@ def test_base_rows_and_corrections_come_together_with_their_source_and_side() ->
         "label": "neutral",
         "source": "feedback",
         "side": side_of("a new text"),
+        "contributors": (correction.contributor,),
+        "trusted": False,
+        "received_at": correction.received_at,
+        "selection": "label",
     }
     assert len(found.rows) == 4
 
@@ -147,7 +159,7 @@ def test_the_order_in_which_corrections_arrive_makes_no_difference(store: S3Stor
     digests = set()
     for order in (corrections, corrections[::-1], corrections[2:] + corrections[:2]):
         for entry in order:
-            store.put(correction_key(entry.id), to_lines([entry]))
+            store.put(correction_key(entry.id), entry.to_line())
         digests.add(snapshot([dataset(BASE)], collect(store, None).corrections).digest)
     assert len(digests) == 1
 
@@ -159,15 +171,35 @@ def test_a_stored_snapshot_can_be_read_back_and_stored_again(store: S3Store) -> 
         store_snapshot(store, found)
     folder = f"datasets/snapshots/{found.digest}/"
     assert sorted(store.keys(folder)) == [
-        folder + name for name in ("corrections.jsonl.gz", "left_out.json", "manifest.json")
+        folder + name for name in ("left_out.json.gz", "manifest.json", "segments.json")
     ]
     assert json.loads(store.get(folder + "manifest.json").body) == found.manifest
-    assert gzip.decompress(store.get(folder + "corrections.jsonl.gz").body) == to_lines(corrections)
-    again = collect(store, found.digest)
-    assert list(again.corrections) == corrections
-    assert again.settled == {corrections[0].id: None, corrections[1].id: "the model has no such label"}
+    assert read_corrections(store, found.digest) == (tuple(corrections), found.left_out)
 
 
-def test_equal_corrections_have_equal_bytes() -> None:
-    corrections = (make_correction(1), make_correction(2))
-    assert corrections_body(corrections) == corrections_body((make_correction(1), make_correction(2)))
+def test_a_snapshot_names_the_segments_that_hold_its_corrections_already(store: S3Store) -> None:
+    put_one_by_one(store, [make_correction(number) for number in range(3)])
+    collected = collect(store, None)
+    before = list(store.keys("datasets/segments/"))
+    found = snapshot([dataset(BASE)], collected.corrections)
+    store_snapshot(store, found, collected.segments)
+    assert list(store.keys("datasets/segments/")) == before
+    assert read_corrections(store, found.digest) == (collected.corrections, {})
+    assert collect(store, found.digest).settled == {entry.id: None for entry in collected.corrections}
+
+
+def test_the_digest_does_not_depend_on_how_corrections_are_cut_into_segments() -> None:
+    corrections = [make_correction(number) for number in range(5)]
+    at_once, one_by_one = MemoryStore(), MemoryStore()
+    put_one_by_one(at_once, corrections)
+    for entry in corrections[::-1]:
+        put_one_by_one(one_by_one, [entry])
+        collect(one_by_one, None)
+    found = [collect(each, None) for each in (at_once, one_by_one)]
+    assert len(found[0].segments) < len(found[1].segments)
+    assert len({snapshot([dataset(BASE)], each.corrections).digest for each in found}) == 1
+
+
+def put_one_by_one(store: ObjectStore, corrections: Sequence[Correction]) -> None:
+    for entry in corrections:
+        store.put(correction_key(entry.id), entry.to_line())

@@ -100,9 +100,9 @@ def test_every_function_has_locked_requirements(function: str) -> None:
     assert "--hash=sha256:" in (ROOT / FUNCTIONS[function]["CodeUri"] / "requirements.txt").read_text(encoding="utf-8")
 
 
-def test_every_change_of_predict_and_feedback_makes_a_version() -> None:
+def test_every_change_of_an_http_function_makes_a_version() -> None:
     aliased = {name: of for name, of in FUNCTIONS.items() if "AutoPublishAlias" in of}
-    assert aliased.keys() == {"PredictFunction", "FeedbackFunction"}
+    assert aliased.keys() == {"PredictFunction", "FeedbackFunction", "AdminFunction"}
     for function in aliased.values():
         assert function["AutoPublishAliasAllProperties"] is True, "the layer and the settings, too"
 
@@ -124,15 +124,23 @@ def test_the_endpoint_of_s3_is_declared_so_that_sam_local_can_set_it(function: s
     assert environment(function)["AWS_ENDPOINT_URL_S3"] == ""
 
 
-def test_the_contributor_key_is_a_generated_secret_that_only_feedback_gets() -> None:
-    secret = resources(TEMPLATE, "AWS::SecretsManager::Secret")["ContributorKey"]
-    holders = [name for name in FUNCTIONS if "SENTILOOP_CONTRIBUTOR_KEY" in environment(name)]
-    assert secret["GenerateSecretString"]["PasswordLength"] >= 40
-    assert holders == ["FeedbackFunction"]
-    assert environment("FeedbackFunction")["SENTILOOP_CONTRIBUTOR_KEY"] == {
-        "Fn::Sub": "{{resolve:secretsmanager:${ContributorKey}:SecretString}}"
-    }
-    assert not any(re.search("secret|password|contributor", name, re.IGNORECASE) for name in PARAMETERS)
+@pytest.mark.parametrize(
+    ("secret", "variable", "holders"),
+    [
+        ("ContributorKey", "SENTILOOP_CONTRIBUTOR_KEY", ["FeedbackFunction", "AdminFunction"]),
+        ("AdminKey", "SENTILOOP_ADMIN_KEY", ["AdminFunction"]),
+    ],
+)
+def test_a_key_is_a_generated_secret_that_only_those_get_who_need_it(
+    secret: str, variable: str, holders: list[str]
+) -> None:
+    made = resources(TEMPLATE, "AWS::SecretsManager::Secret")[secret]
+    assert made["GenerateSecretString"]["PasswordLength"] >= 40
+    assert [name for name in FUNCTIONS if variable in environment(name)] == holders
+    for name in holders:
+        resolved = f"{{{{resolve:secretsmanager:${{{secret}}}:SecretString}}}}"
+        assert environment(name)[variable] == {"Fn::Sub": resolved}
+    assert not any(re.search("secret|password|contributor|admin", name, re.IGNORECASE) for name in PARAMETERS)
 
 
 @pytest.mark.parametrize("function", {route.function for route in api_routes(TEMPLATE)})
@@ -184,6 +192,8 @@ def test_every_alarm_fires_on_the_first_error_and_notifies_the_topic_if_there_is
         "PredictThrottlesAlarm",
         "FeedbackErrorsAlarm",
         "FeedbackThrottlesAlarm",
+        "AdminErrorsAlarm",
+        "AdminThrottlesAlarm",
         "RetrainErrorsAlarm",
         "DeadLettersAlarm",
     }
@@ -206,8 +216,11 @@ def test_every_default_matches_its_own_pattern(name: str) -> None:
     assert re.search(PARAMETERS[name]["AllowedPattern"], str(PARAMETERS[name]["Default"]))
 
 
-def test_the_outputs_say_where_the_api_is_and_how_to_get_its_key() -> None:
-    assert {"ApiUrl", "ApiKeyId", "ApiKeyCommand", "BucketName", "RetrainFunctionName"} == TEMPLATE["Outputs"].keys()
+def test_the_outputs_say_where_the_api_is_and_how_to_get_its_keys() -> None:
+    named = {"ApiUrl", "ApiKeyId", "ApiKeyCommand", "AdminKeyCommand", "BucketName", "RetrainFunctionName"}
+    assert named == TEMPLATE["Outputs"].keys()
+    command = TEMPLATE["Outputs"]["AdminKeyCommand"]["Value"]["Fn::Sub"]
+    assert command.startswith("aws secretsmanager get-secret-value --secret-id ${AdminKey} ")
     assert TEMPLATE["Outputs"]["ApiKeyCommand"]["Value"]["Fn::Sub"].startswith("aws apigateway get-api-key --api-key ")
 
 

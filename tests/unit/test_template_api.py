@@ -23,6 +23,7 @@ def answered(text: str) -> Any:
 def test_the_api_has_exactly_the_routes_of_the_design_and_only_health_is_open() -> None:
     predict = ("PredictFunction", "predict.app.handler")
     feedback = ("FeedbackFunction", "feedback.app.handler")
+    admin = ("AdminFunction", "admin.app.handler")
     assert set(api_routes(TEMPLATE)) == {
         ApiRoute("POST", "/v1/predict", *predict, api_key_required=True),
         ApiRoute("POST", "/v1/predict/batch", *predict, api_key_required=True),
@@ -33,6 +34,8 @@ def test_the_api_has_exactly_the_routes_of_the_design_and_only_health_is_open() 
         ApiRoute("GET", "/health", *predict, api_key_required=False),
         ApiRoute("POST", "/v1/feedback", *feedback, api_key_required=True),
         ApiRoute("GET", "/v1/feedback/{id}", *feedback, api_key_required=True),
+        ApiRoute("GET", "/v1/review", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/review/{id}", *admin, api_key_required=True),
     }
 
 

@@ -16,8 +16,7 @@ def bootstrap(store: ObjectStore) -> Pointer:
     After such an upgrade the next run learns all corrections anew.
     """
     store_seed(store)
-    current = pointer.read(store)
-    before = current.pointer if current else None
+    before = pointer.move(store, lambda _current: None)  # finishes what a crash or a restored copy left behind
     if before and not _is_outdated(store, before):
         return before
     manifest, weights = baseline_files()

@@ -1,22 +1,24 @@
-"""Step 1: every correction that is stored, read once, with what is broken set aside."""
+"""Step 1: every correction that is stored, each object read once in its life, with what is broken set aside."""
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
 
-from sentiloop.errors import RecordError
-from sentiloop.receipts import FEEDBACK
-from sentiloop.records import Correction, now, to_lines
+from sentiloop.errors import ObjectNotFoundError, RecordError
+from sentiloop.receipts import FEEDBACK, correction_key
+from sentiloop.records import Correction
 from sentiloop.storage import ObjectStore
 
+from retrain import memory, segments
+from retrain.memory import Memory
+from retrain.segments import Entry, Mark, Part, Segment
+
 SNAPSHOTS = "datasets/snapshots/"
-CORRECTIONS = "corrections.jsonl.gz"
-LEFT_OUT = "left_out.json"
-OVERLAP = timedelta(days=2)  # objects that came late, or from a clock that was wrong, are found within this time
-READERS = 16
+SEGMENTS = "segments.json"
+LEFT_OUT = "left_out.json.gz"
+BATCH = 1_000  # objects that are in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,60 +33,123 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a run read.
+    """What there is to learn from.
 
     Attributes:
         corrections: all valid corrections, oldest first, each id once.
-        broken: the broken lines among those read this time.
+        broken: the broken lines that the champion's snapshot did not know.
         settled: of the corrections that the champion's snapshot knew, why each was left out; None: it was learned.
+        segments: where the corrections are kept.
     """
 
     corrections: tuple[Correction, ...]
     broken: tuple[Quarantined, ...]
     settled: Mapping[str, str | None]
+    segments: tuple[Segment, ...] = ()
 
 
 def collect(store: ObjectStore, snapshot: str | None) -> Collected:
-    """Return the corrections of an earlier snapshot and all that were stored since.
+    """Read what no run has read before, and return all corrections.
 
     Args:
         store: the bucket.
-        snapshot: digest of the snapshot to go on from; None reads everything.
+        snapshot: digest of the champion's snapshot; None: nothing is settled yet.
     """
-    known, left_out = read_corrections(store, snapshot) if snapshot else ((), {})
-    after = f"{FEEDBACK}dt={_watermark(known).isoformat()}/" if known else ""
-    corrections = {correction.id: correction for correction in known}
-    broken: list[Quarantined] = []
-    keys = list(store.keys(FEEDBACK, after=after))
-    with ThreadPoolExecutor(READERS) as pool:
-        for key, body in zip(keys, pool.map(lambda key: store.get(key).body, keys), strict=True):
-            for entry in _parse(key, body):
-                if isinstance(entry, Quarantined):
-                    broken.append(entry)
-                else:
-                    corrections.setdefault(entry.id, entry)
-    in_order = sorted(corrections.values(), key=lambda correction: (correction.received_at, correction.id))
-    settled = {correction.id: left_out.get(correction.id) for correction in known}
-    return Collected(tuple(in_order), tuple(broken), settled)
+    parts = _catch_up(store, memory.recall(store)).parts
+    before, left_out = read_snapshot(store, snapshot, parts) if snapshot else ((), {})
+    reported = {mark.key for part in before for mark in part.marks()}
+    broken = (mark.key for part in parts for mark in part.marks() if mark.broken and mark.key not in reported)
+    return Collected(
+        corrections=in_order(parts),
+        broken=tuple(
+            entry for _, entries in _read(store, broken) for entry in entries if isinstance(entry, Quarantined)
+        ),
+        settled={entry.id: left_out.get(entry.id) for part in before for entry in part.corrections()},
+        segments=tuple(part.segment for part in parts),
+    )
 
 
-def corrections_body(corrections: tuple[Correction, ...]) -> bytes:
-    """Write corrections the way a snapshot keeps them: equal corrections have equal bytes."""
-    return gzip.compress(to_lines(corrections), mtime=0)
+def read_snapshot(
+    store: ObjectStore, snapshot: str, known: Iterable[Part] = ()
+) -> tuple[Sequence[Part], dict[str, str]]:
+    """Return a snapshot's segments, and of the corrections that it left out the reason by id.
 
+    A snapshot from before there were segments has neither: to a run after it all feedback is new.
 
-def _watermark(known: tuple[Correction, ...]) -> date:
-    """Return the first day to read again. A clock that ran ahead must not hide what others store until then."""
-    newest = max(date.fromisoformat(correction.received_at[:10]) for correction in known)
-    return max(min(newest, now().date()), date.min + OVERLAP) - OVERLAP
+    Args:
+        store: the bucket.
+        snapshot: the snapshot's digest.
+        known: segments that need no reading.
+
+    Raises:
+        ObjectNotFoundError: a segment is not there.
+    """
+    folder = f"{SNAPSHOTS}{snapshot}/"
+    try:
+        named = json.loads(store.get(folder + SEGMENTS).body)["segments"]
+    except ObjectNotFoundError:
+        return (), {}
+    left_out = json.loads(gzip.decompress(store.get(folder + LEFT_OUT).body))
+    return segments.read(store, segments.from_fields(named), known), left_out
 
 
 def read_corrections(store: ObjectStore, snapshot: str) -> tuple[tuple[Correction, ...], dict[str, str]]:
-    """Return the corrections behind a snapshot, and of those that it left out the reason by id."""
-    folder = f"{SNAPSHOTS}{snapshot}/"
-    body = gzip.decompress(store.get(folder + CORRECTIONS).body)
-    corrections = tuple(Correction.from_line(line) for line in body.splitlines())
-    return corrections, json.loads(store.get(folder + LEFT_OUT).body)
+    """Return the corrections behind a snapshot, oldest first, and of those that it left out the reason by id."""
+    parts, left_out = read_snapshot(store, snapshot)
+    return in_order(parts), left_out
+
+
+def in_order(parts: Iterable[Part]) -> tuple[Correction, ...]:
+    """Return the corrections of segments, oldest first."""
+    corrections = (entry for part in parts for entry in part.corrections())
+    return tuple(sorted(corrections, key=lambda entry: (entry.received_at, entry.id)))
+
+
+def _catch_up(store: ObjectStore, known: Memory) -> Memory:
+    """Read the objects that have not been read, however late they came, and remember them a full segment at a time.
+
+    A run that is cut short has not read in vain: the next one goes on where it was.
+    """
+    keys, listed = known.keys(), list(store.keys(FEEDBACK))
+    unread = [key for key in listed if key not in keys]
+    ids = {entry.id for part in known.parts for entry in part.corrections()}
+    new: list[Entry] = []
+    for start in range(0, len(unread), BATCH):
+        batch = unread[start : start + BATCH]
+        for key, entries in _read(store, batch):
+            new += _worth_keeping(key, entries, ids)
+        keys.update(batch)
+        if len(new) >= segments.FULL or batch[-1] == unread[-1]:
+            parts = segments.append(store, known.parts, new)
+            known = memory.remember(store, known, parts, [key for key in listed if key in keys])
+            new = []
+    return known
+
+
+def _worth_keeping(key: str, entries: Sequence[Correction | Quarantined], ids: set[str]) -> Iterator[Entry]:
+    """Yield corrections of new ids, which join `ids`, and a mark unless an id leads to the key."""
+    corrections = [entry for entry in entries if isinstance(entry, Correction)]
+    for entry in corrections:
+        if entry.id not in ids:
+            ids.add(entry.id)
+            yield entry
+    is_broken = len(corrections) < len(entries)
+    if is_broken or key not in {correction_key(entry.id) for entry in corrections}:
+        yield Mark(key, is_broken)
+
+
+def _read(store: ObjectStore, keys: Iterable[str]) -> Iterator[tuple[str, list[Correction | Quarantined]]]:
+    """Yield objects with their lines; one that was deleted since it was listed has none."""
+
+    def fetch(key: str) -> tuple[str, list[Correction | Quarantined]]:
+        try:
+            body = store.get(key).body
+        except ObjectNotFoundError:
+            return key, []
+        return key, list(_parse(key, body))
+
+    with ThreadPoolExecutor(segments.READERS) as pool:
+        yield from pool.map(fetch, keys)
 
 
 def _parse(key: str, body: bytes) -> Iterator[Correction | Quarantined]:

@@ -1,4 +1,4 @@
-"""Step 5: champion and candidate on the same held-out rows."""
+"""Step 5: champion and candidate on the same held-out rows, behavioural cases and names."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,23 @@ from numpy.typing import NDArray
 from sentiloop import gate
 from sentiloop.artefact import Model
 from sentiloop.bulk import BulkScorer
-from sentiloop.gate import Comparison, Verdict
+from sentiloop.gate import Check, Comparison, Selected, Verdict
 from sentiloop.settings import Settings
 
-from retrain.metrics import evaluate
-from retrain.splits import HOLDOUT
+from retrain.behaviour_checks import compare_behaviour
+from retrain.canaries import find_names, moved_names
+from retrain.checks import behaviour_check, calibration_check, gain_checks, names_check, slice_checks
+from retrain.metrics import ECE_BINS, calibration_error, evaluate
+from retrain.snapshot import FEEDBACK_SOURCE
+from retrain.splits import HOLDOUT, TRAIN
 from retrain.train import TrainingError
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+SELECTED = ("mistake", "confirmation")  # rows that are there because a model was wrong or right on them
+CONTRIBUTOR_ROWS = 20  # held-out rows that make a contributor's rows a slice
+MOST_CONTRIBUTORS = 10  # with the most held-out rows
+RESAMPLES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +37,8 @@ class Judged:
         truth: labels of the held-out rows.
         probabilities: what the candidate says of them, n x K.
         metrics: the candidate's figures.
-        comparisons: against the champion: all rows first, then the guarded slices.
-        verdict: promote or not, and why.
+        comparisons: against the champion: all rows first, then the guarded slices, then the behavioural cases.
+        verdict: promote or not, why, and every check.
     """
 
     candidate: Model
@@ -40,8 +49,33 @@ class Judged:
     verdict: Verdict
 
 
-def judge(champion: Model, candidate: Model, rows: pd.DataFrame, settings: Settings) -> Judged:
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model says of rows: its labels, whether they are right, and their probabilities."""
+
+    said: NDArray[Any]
+    right: Flags
+    confidence: Floats
+
+    def take(self, where: Flags) -> "Answers":
+        """Return some of the answers."""
+        return Answers(self.said[where], self.right[where], self.confidence[where])
+
+
+def judge(
+    champion: Model, candidate: Model, rows: pd.DataFrame, settings: Settings, *, since: str | None = None
+) -> Judged:
     """Judge a candidate on the held-out rows of a snapshot; rows with a label it does not know are not counted.
+
+    Reported mistakes and confirmations count in the test of the gain as `gate.p_value` says. In slices of labels and
+    data sets they would hide or feign a fall, so they are left out there; slices of the feedback take all of it.
+
+    Args:
+        champion: the served model.
+        candidate: the model to judge.
+        rows: columns key, text, label, source, side; of feedback also contributors, received_at and selection.
+        settings: of the gate.
+        since: time of the newest correction that the champion learned from; what is newer is a slice of its own.
 
     Raises:
         TrainingError: no row is held out.
@@ -49,26 +83,111 @@ def judge(champion: Model, candidate: Model, rows: pd.DataFrame, settings: Setti
     holdout = rows[(rows["side"] == HOLDOUT) & rows["label"].isin(candidate.labels)]
     if holdout.empty:
         raise TrainingError("there are no held-out rows to judge on", "Import more base data: make data NAME=…")
-    texts, truth = holdout["text"].tolist(), holdout["label"].to_numpy()
-    old = _right(champion, BulkScorer(champion).probabilities(texts), truth)
-    probabilities = BulkScorer(candidate).probabilities(texts)
-    new = _right(candidate, probabilities, truth)
-    overall = gate.compare("all", old.tolist(), new.tolist())
-    slices = []
-    for column in ("label", "source"):
-        for value in sorted(holdout[column].unique()):
-            where = (holdout[column] == value).to_numpy()
-            slices.append(gate.compare(f"{column} {value}", old[where].tolist(), new[where].tolist()))
-    verdict = gate.judge(
-        overall,
-        slices,
-        level=settings.gate_level,
-        min_gain=settings.gate_min_gain,
-        slice_drop=settings.gate_slice_drop,
+    truth = holdout["label"].tolist()
+    probabilities = BulkScorer(candidate).probabilities(holdout["text"].tolist())
+    old = _answers(champion, BulkScorer(champion).probabilities(holdout["text"].tolist()), truth)
+    new = _answers(candidate, probabilities, truth)
+    chosen = _column(holdout, "selection").isin(SELECTED).to_numpy()
+
+    def compare(name: str, where: Flags) -> Comparison:
+        return gate.compare(name, old.right[where].tolist(), new.right[where].tolist())
+
+    kinds = [
+        [part for name, where in slices if (part := compare(name, where)).rows]
+        for slices in _slices(holdout, chosen, since)
+    ]
+    behaviour = compare_behaviour(champion, candidate)
+    fair, selected = compare("fair", ~chosen), _selected(old, new, chosen)
+    checks = [
+        *gain_checks(fair, selected, level=settings.gate_level, min_gain=settings.gate_min_gain),
+        *(check for parts in kinds for check in slice_checks(parts, slice_drop=settings.gate_slice_drop)),
+        compare_calibration(old.take(~chosen), new.take(~chosen), settings.gate_calibration_rise),
+        *(
+            behaviour_check(part, floor=settings.gate_behaviour_floor, drop=settings.gate_slice_drop)
+            for part in behaviour
+        ),
+        _names(champion, candidate, rows),
+    ]
+    return Judged(
+        candidate=candidate,
+        truth=truth,
+        probabilities=probabilities,
+        metrics=evaluate(probabilities, truth, candidate.labels),
+        comparisons=[
+            compare("all", np.ones_like(chosen)),
+            *(part for parts in kinds for part in parts),
+            *behaviour,
+        ],
+        verdict=gate.decide(gate.p_value(fair, selected), checks),
     )
-    metrics = evaluate(probabilities, truth.tolist(), candidate.labels)
-    return Judged(candidate, truth.tolist(), probabilities, metrics, [overall, *slices], verdict)
 
 
-def _right(model: Model, probabilities: Floats, truth: Any) -> NDArray[np.bool_]:
-    return np.asarray(np.array(model.labels)[probabilities.argmax(axis=1)] == truth)
+def _answers(model: Model, probabilities: Floats, truth: list[str]) -> Answers:
+    said = np.array(model.labels)[probabilities.argmax(axis=1)]
+    return Answers(said, said == np.array(truth), probabilities.max(axis=1))
+
+
+def _selected(old: Answers, new: Answers, chosen: Flags) -> Selected:
+    wrong, right = chosen & ~old.right, chosen & old.right
+    return Selected(
+        wrong=int(wrong.sum()),
+        fixed=int((wrong & new.right).sum()),
+        turned=int((wrong & ~new.right & (old.said != new.said)).sum()),
+        right=int(right.sum()),
+        broken=int((right & ~new.right).sum()),
+    )
+
+
+def _slices(holdout: pd.DataFrame, chosen: Flags, since: str | None) -> list[list[tuple[str, Flags]]]:
+    """Return the guarded slices, those of a kind together, each with its name and its rows."""
+    labels, sources = holdout["label"].to_numpy(), holdout["source"].to_numpy()
+    feedback = sources == FEEDBACK_SOURCE
+    parts = [("feedback", feedback)]
+    if since is not None:
+        parts.append(("feedback new", feedback & (_column(holdout, "received_at") > since).to_numpy()))
+    return [
+        [(f"label {label}", (labels == label) & ~chosen) for label in np.unique(labels)],
+        [(f"source {source}", sources == source) for source in np.unique(sources[~feedback])],
+        parts,
+        _contributor_slices(holdout),
+    ]
+
+
+def _contributor_slices(holdout: pd.DataFrame) -> list[tuple[str, Flags]]:
+    if "contributors" not in holdout:
+        return []
+    numbered = holdout["contributors"].reset_index(drop=True).explode().dropna()
+    counts = numbered.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    large = counts[counts >= CONTRIBUTOR_ROWS].index[:MOST_CONTRIBUTORS]
+    places = np.arange(len(holdout))
+    return [(f"contributor {name[:12]}", np.isin(places, numbered.index[numbered == name])) for name in large]
+
+
+def compare_calibration(old: Answers, new: Answers, allowed_rise: float) -> Check:
+    """Compare the calibration errors, and those of rows drawn with replacement: few rows make any model look worse."""
+    dice = np.random.default_rng(0)
+    champion, candidate = (calibration_error(answers.confidence, answers.right) for answers in (old, new))
+    count, gaps = len(old.right), [_gaps(answers) for answers in (old, new)]
+    risen = 0
+    for _ in range(RESAMPLES):
+        drawn = dice.integers(0, max(count, 1), count)
+        before, now = (np.abs(np.bincount(bins[drawn], gap[drawn], ECE_BINS)).sum() for bins, gap in gaps)
+        risen += bool(now > before)
+    return calibration_check(champion, candidate, 1 - risen / RESAMPLES, allowed_rise=allowed_rise)
+
+
+def _gaps(answers: Answers) -> tuple[NDArray[np.int64], Floats]:
+    """Return each row's bin of confidence, and by how much confidence exceeds being right."""
+    bins = np.minimum((answers.confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    return bins, answers.confidence - answers.right
+
+
+def _names(champion: Model, candidate: Model, rows: pd.DataFrame) -> Check:
+    feedback = rows["source"] == FEEDBACK_SOURCE
+    names = find_names(rows["text"][feedback & (rows["side"] == TRAIN)], rows["text"][~feedback])
+    return names_check(moved_names(champion, candidate, names), len(names))
+
+
+def _column(rows: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return a column that rows from before it existed lack."""
+    return rows[name].fillna("") if name in rows else pd.Series("", index=rows.index)

@@ -84,48 +84,57 @@ class TermWeights(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 class PriorLogisticRegression(LogisticRegression):  # type: ignore[misc]
     """Multinomial logistic regression whose penalty pulls towards given weights instead of towards zero.
 
-    It minimises C * sum(weight * log loss) + |coef - prior|^2 / 2, intercepts included. Without a prior they are free,
-    and this is scikit-learn's objective. The solver is L-BFGS, which takes few passes at this width; only columns
-    that occur in the data are touched. Two classes get two rows of coefficients, as three would.
+    It minimises C * sum(weight * log loss) + sum(stiffness * (coef - prior)^2) / 2, intercepts included. Without a
+    prior they are free, and this is scikit-learn's objective. The solver is L-BFGS, which takes few passes at this
+    width; only columns that occur in the data are touched. Two classes get two rows of coefficients, as three would.
     """
 
     def fit(
         self,
         X: sp.csr_matrix,
-        y: Labels,
+        y: Labels | Floats,
         sample_weight: Floats | None = None,
         labels: Sequence[str] | None = None,
         possible: NDArray[np.bool_] | None = None,
         prior: tuple[Floats, Floats] | None = None,
+        stiffness: Floats | None = None,
+        movable: NDArray[np.bool_] | None = None,
     ) -> Self:
         """Fit to rows `X` and labels `y`.
 
         Args:
             X: n x width.
-            y: n labels.
+            y: n labels; or, n x K, the probability of each of `labels`.
             sample_weight: n weights.
             labels: all labels in sorted order, for one that `y` may lack.
             possible: n x K, which labels a row could have had. Of the others it says nothing: they keep the share that
                 the prior gives them, or are not looked at where there is none. None: all.
             prior: coefficients K x width and intercepts K.
+            stiffness: how hard each column, and last the intercepts, is held to the prior: width + 1; None: 1.
+            movable: width, the columns that may differ from the prior; None: all.
         """
         self.classes_ = np.array(labels if labels is not None else sorted(set(y)))
         rows, width, count = X.shape[0], X.shape[1], len(self.classes_)
         weights = np.ones(rows) if sample_weight is None else np.asarray(sample_weight, float)
         start, bias = prior if prior is not None else (np.zeros((count, width)), np.zeros(count))
-        active = np.flatnonzero(np.bincount(X.indices, minlength=width))
+        occurs = np.bincount(X.indices, minlength=width) > 0
+        active = np.flatnonzero(occurs if movable is None else occurs & movable)
         begin = np.zeros((len(active) + 1, count))
         if self.warm_start and (before := getattr(self, "coef_", None)) is not None:
             begin[:-1], begin[-1] = (before - start)[:, active].T, self.intercept_ - bias
         offset = X @ start.T + bias
-        targets = np.asarray(self.classes_ == np.asarray(y)[:, None], float)
+        said = np.asarray(y)
+        targets = said.astype(float) if said.ndim > 1 else np.asarray(self.classes_ == said[:, None], float)
         if possible is not None and prior is not None:
             kept = np.where(possible, 0.0, bulk.softmax(offset))
             targets = targets * (1 - kept.sum(axis=1, keepdims=True)) + kept
         elif possible is not None:
             offset[~possible] = NEVER
-        penalty = np.full((len(active) + 1, 1), 1.0 / (self.C * weights.sum()))
+        penalty = np.ones((len(active) + 1, count))
+        if stiffness is not None:
+            penalty[:] = stiffness[np.append(active, width)][:, None]
         penalty[-1] *= prior is not None  # an intercept is free, unless there is one to stay close to
+        penalty /= self.C * weights.sum()
         problem = _Problem(X[:, active], targets, weights, penalty, offset)
         found = minimize(
             problem.loss_and_gradient,

@@ -1,12 +1,13 @@
 """The report of a version: one HTML page with its figures drawn as SVG, and the same figures as JSON."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sentiloop.gate import Comparison
+from sentiloop.gate import Comparison, described
 from sentiloop.records import to_json
 from sklearn.metrics import roc_curve
 
@@ -30,8 +31,8 @@ def write_report(judged: Judged) -> dict[str, bytes]:
         "labels": list(judged.candidate.labels),
         "reliability": bins,
         "roc": {label: {"false_positive": x, "true_positive": y} for label, (x, y) in curves.items()},
-        "slices": [_slice_row(part) for part in judged.comparisons],
-        "verdict": {"promote": judged.verdict.promote, "reasons": list(judged.verdict.reasons)},
+        "slices": [described(part) for part in judged.comparisons],
+        "verdict": asdict(judged.verdict),
     }
     return {"report/report.json": to_json(figures), "report/report.html": _page(judged, curves, bins).encode()}
 
@@ -81,6 +82,7 @@ def _page(
 ) -> str:
     metrics = {name: value for name, value in judged.metrics.items() if isinstance(value, int | float)}
     slices = [_slice_row(part) for part in judged.comparisons]
+    checks = [[check.name, "passed" if check.ok else "failed", check.finding] for check in judged.verdict.checks]
     confusion = [
         [f"true {label}", *counts]
         for label, counts in zip(judged.candidate.labels, judged.metrics["confusion"], strict=True)
@@ -93,6 +95,8 @@ def _page(
             f"<p>{escape('; '.join(judged.verdict.reasons))}</p>",
             "<h2>On the held-out rows</h2>",
             _table(["metric", "value"], [[name, f"{value:.4g}"] for name, value in metrics.items()]),
+            "<h2>What the gate looked at</h2>",
+            _table(["check", "", "finding"], checks),
             "<h2>Champion and candidate, slice by slice</h2>",
             _table(list(slices[0]), [list(row.values()) for row in slices]),
             "<h2>Confusion</h2>",

@@ -2,29 +2,36 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sentiloop import artefact, pointer, registry
+from sentiloop import artefact, gate, pointer, registry
 from sentiloop.errors import PointerError
 from sentiloop.pointer import Move, Pointer, Target
-from sentiloop.records import now, timestamp, to_json
+from sentiloop.records import Correction, now, timestamp, to_json
 from sentiloop.registry import version_key
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
+from retrain.adapt import Adaptation, Limits
+from retrain.anchor import Anchor, find_anchor
 from retrain.bootstrap import bootstrap
+from retrain.candidate import Choice, choice_for, make_candidate
 from retrain.champion import Champion, read_champion
-from retrain.collect import Collected, collect, read_corrections
+from retrain.collect import SNAPSHOTS, Collected, collect, read_corrections
 from retrain.datasets import read_datasets
 from retrain.judge import Judged, judge
 from retrain.ledger import Decision, decision_prefix, settle, write_record
 from retrain.merge import merge_corrections
+from retrain.noise import estimate_noise
 from retrain.report import write_report
+from retrain.screen import screen
 from retrain.snapshot import Snapshot, make_snapshot, store_snapshot
 from retrain.splits import TRAIN
-from retrain.train import Recipe, Trained, train
+from retrain.traffic import draw_samples
+from retrain.train import Recipe, Trained
 
 MODEL_FILE = "model.joblib"
 
@@ -35,12 +42,14 @@ class Task:
 
     Attributes:
         champion: the model that is served.
+        anchor: the model that the candidate is adapted from.
         collected: what was read of the feedback.
         snapshot: the training data it came to.
         digest: names the decision; the same data, champion, recipe and gate need deciding once.
     """
 
     champion: Champion
+    anchor: Anchor
     collected: Collected
     snapshot: Snapshot
     digest: str
@@ -58,11 +67,11 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
         task = prepare(store, settings, recipe)
         if reason := _reason_to_skip(store, task):
             return write_record(store, task.snapshot.digest, task.digest, {"outcome": "skipped", "reasons": [reason]})
-        store_snapshot(store, task.snapshot)
+        store_snapshot(store, task.snapshot, task.collected.segments)
         record = _decide(store, settings, recipe, task, by)
         if record is not None:
-            settled = Decision(task.snapshot.digest, task.snapshot.left_out, task.digest, record.get("version"))
-            settle(store, task.collected, settled)
+            left_out = _left_out(task.snapshot.corrections, task.snapshot.left_out, record["excluded"])
+            settle(store, task.collected, Decision(task.snapshot.digest, left_out, task.digest, record.get("version")))
             return write_record(store, task.snapshot.digest, task.digest, record)
     raise PointerError("the pointer kept moving while candidates were judged")
 
@@ -72,19 +81,38 @@ def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
     champion = read_champion(store, _present(store))
     collected = collect(store, champion.snapshot)
     datasets = read_datasets(store)
-    labels = champion.prior.labels if champion.prior else {row.label for data in datasets for row in data.rows}
-    merged = merge_corrections(collected.corrections, labels, settings.max_text_chars, settings.contributor_max_rows)
+    anchor = find_anchor(store, champion, datasets, recipe)
+    merged = merge_corrections(
+        collected.corrections,
+        anchor.model.labels,
+        settings.max_text_chars,
+        settings.contributor_max_rows,
+        screen(collected.corrections, anchor.model, settings),
+    )
     snapshot = make_snapshot(datasets, collected.corrections, merged)
-    asked = [snapshot.digest, asdict(champion.target), asdict(recipe), _gate(settings)]
-    return Task(champion, collected, snapshot, sha256(to_json(asked)).hexdigest())
+    asked = [
+        snapshot.digest,
+        asdict(champion.target),
+        asdict(anchor.target),
+        asdict(recipe),
+        asdict(_limits(settings)),
+        _gate(settings),
+    ]
+    return Task(champion, anchor, collected, snapshot, sha256(to_json(asked)).hexdigest())
 
 
 def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, by: str) -> dict[str, Any] | None:
     """Train, judge and promote; return the run record, or None if the champion changed meanwhile."""
     rows = task.snapshot.rows
-    trained = train(rows[rows["side"] == TRAIN], recipe, task.champion.prior)
+    training = rows[rows["side"] == TRAIN]
+    samples = draw_samples(store, task.snapshot, recipe.sample_rows)
+    adaptation = Adaptation(task.anchor, training, samples, recipe, _limits(settings))
+    key = f"{SNAPSHOTS}{task.snapshot.digest}/choice-{task.digest[:16]}.json"
+    choice = choice_for(store, key, adaptation, settings.search_seconds)
+    trained = make_candidate(adaptation, choice.feedback_weight, choice.excluded)
     version = f"v{task.digest[:12]}"
-    judged = judge(task.champion.model, trained.model(version), rows, settings)
+    since = task.champion.data.get("feedback", {}).get("newest", "")
+    judged = judge(task.champion.model, trained.model(version), rows, settings, since=since)
     record = {
         "outcome": "promoted" if judged.verdict.promote else "rejected",
         "reasons": list(judged.verdict.reasons),
@@ -93,14 +121,20 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
         "candidate": version,
         "snapshot": task.snapshot.digest,
         "snapshot_manifest": dict(task.snapshot.manifest),
+        "anchor": task.anchor.target.version,
         "metrics": judged.metrics,
-        "comparisons": [asdict(part) for part in judged.comparisons],
-        "parameters": asdict(recipe),
+        "checks": [asdict(check) for check in judged.verdict.checks],
+        "comparisons": [gate.described(part) for part in judged.comparisons],
+        "parameters": _parameters(recipe, settings, choice),
+        "excluded": list(choice.excluded),
+        "choice": dict(choice.found),
+        "samples": len(samples),
+        "label_noise": estimate_noise(training, task.anchor.model),
         "gate": _gate(settings),
     }
     if not judged.verdict.promote:
         return record
-    target = _publish(store, trained, judged, _description(task, recipe, judged))
+    target = _publish(store, trained, judged, _description(task, _parameters(recipe, settings, choice), judged))
     if not _promote(store, task.champion, target, by, "; ".join(judged.verdict.reasons)):
         return None
     return {**record, "version": version}
@@ -123,17 +157,18 @@ def _promote(store: ObjectStore, champion: Champion, target: Target, by: str, re
     return moved is not None and moved.champion == target
 
 
-def _description(task: Task, recipe: Recipe, judged: Judged) -> dict[str, Any]:
+def _description(task: Task, parameters: dict[str, Any], judged: Judged) -> dict[str, Any]:
     """Return what the manifest says of where the version comes from."""
     champion, snapshot = task.champion, task.snapshot
     prior = {"prior": asdict(champion.prior_target)} if champion.prior_target else {}
     return {
         "created_at": timestamp(now()),
         "parents": [champion.target.version],
-        "parameters": asdict(recipe),
+        "parameters": parameters,
         "metrics": judged.metrics,
         "data": {
             "snapshot": snapshot.digest,
+            "anchor": asdict(task.anchor.target),
             "base": snapshot.manifest["base"],
             "feedback": {**_feedback_figures(snapshot), "left_out": snapshot.manifest["left_out"]},
             **prior,
@@ -149,6 +184,7 @@ def _feedback_figures(snapshot: Snapshot) -> dict[str, Any]:
             confirmed[entry.model_version].append(entry.predicted_label == entry.correct_label)
     return {
         "stored": len(snapshot.corrections),
+        "newest": max((entry.received_at for entry in snapshot.corrections), default=""),
         "rows": snapshot.manifest["corrections"]["rows"],
         "reported_accuracy": {
             version: {"corrections": len(right), "accuracy": sum(right) / len(right)}
@@ -158,11 +194,41 @@ def _feedback_figures(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _gate(settings: Settings) -> dict[str, float]:
-    return {"level": settings.gate_level, "min_gain": settings.gate_min_gain, "slice_drop": settings.gate_slice_drop}
+    return {
+        "level": settings.gate_level,
+        "min_gain": settings.gate_min_gain,
+        "slice_drop": settings.gate_slice_drop,
+        "calibration_rise": settings.gate_calibration_rise,
+        "behaviour_floor": settings.gate_behaviour_floor,
+    }
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.contributor_max_weight, settings.feedback_half_life_days)
+
+
+def _parameters(recipe: Recipe, settings: Settings, choice: Choice) -> dict[str, Any]:
+    """Return all that `retrain.rebuild` needs besides the data."""
+    return {
+        "recipe": asdict(recipe),
+        "limits": asdict(_limits(settings)),
+        "feedback_weight": choice.feedback_weight,
+        "excluded": list(choice.excluded),
+    }
+
+
+def _left_out(
+    corrections: Iterable[Correction], left_out: Mapping[str, str], excluded: Collection[str]
+) -> dict[str, str]:
+    """Return why corrections are not learned from, those of excluded contributors included."""
+    reason = "without its contributor the model is better on base data"
+    return {entry.id: reason for entry in corrections if entry.contributor in excluded} | dict(left_out)
 
 
 def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
     snapshot, champion = task.snapshot, task.champion
+    if task.anchor.target == champion.target and not snapshot.manifest["corrections"]["rows"]:
+        return "there is nothing to learn from: no corrections, and no base data that the champion does not stand for"
     if champion.snapshot == snapshot.digest:
         return f"nothing new since {champion.target.version}, which learned from this very snapshot"
     for key in store.keys(decision_prefix(snapshot.digest)):
@@ -182,14 +248,14 @@ def _finish_interrupted_runs(store: ObjectStore) -> None:
     current = _present(store)
     before = pointer.read_history(store, current.generation - 1)
     for target in (current.champion, before.champion if before else current.champion):
-        snapshot = (
-            json.loads(store.get(version_key(target.version, artefact.MANIFEST)).body).get("data", {}).get("snapshot")
-        )
+        manifest = json.loads(store.get(version_key(target.version, artefact.MANIFEST)).body)
+        snapshot = manifest.get("data", {}).get("snapshot")
         digest = target.version.removeprefix("v")
         if snapshot is None or any(store.keys(decision_prefix(snapshot, digest))):
             continue
         corrections, left_out = read_corrections(store, snapshot)
         everything = Collected(corrections, collect(store, None).broken, settled={})
+        left_out = _left_out(corrections, left_out, manifest["parameters"].get("excluded", ()))
         settle(store, everything, Decision(snapshot, left_out, digest, target.version))
         reasons = ["recorded by the next run: the run that promoted it was cut short"]
         record = {"outcome": "promoted", "version": target.version, "reasons": reasons, "snapshot": snapshot}

@@ -1,5 +1,6 @@
 """Step 3: exactly what a model is trained on, named by its digest."""
 
+import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,13 +10,16 @@ import pandas as pd
 from sentiloop.records import Correction, to_json
 from sentiloop.storage import ObjectStore, create
 
-from retrain.collect import CORRECTIONS, LEFT_OUT, SNAPSHOTS, corrections_body
+from retrain import segments
+from retrain.collect import LEFT_OUT, SEGMENTS, SNAPSHOTS
 from retrain.datasets import Dataset
 from retrain.merge import Merged, text_key
+from retrain.segments import Segment
 from retrain.splits import declared_side, side_of
 
-RULES = 1  # raise it when merging or splitting changes, so that equal data with other rules is another snapshot
+RULES = 2  # raise it when merging or splitting changes, so that equal data with other rules is another snapshot
 FEEDBACK_SOURCE = "feedback"
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class Snapshot:
 
     Attributes:
         digest: names it; equal inputs have equal digests.
-        rows: columns key, text, label, source (a data set's name, or "feedback"), side (train or holdout).
+        rows: columns key, text, label, source (a data set's name, or "feedback"), side (train or holdout); and of
+            feedback, empty in base data, contributors, trusted, received_at and selection, as `retrain.merge` has them.
         manifest: counts and the digests of its parts.
         corrections: all valid corrections behind it, the left-out ones included.
         left_out: reason by correction id.
@@ -39,14 +44,19 @@ class Snapshot:
 
 def make_snapshot(datasets: Sequence[Dataset], corrections: tuple[Correction, ...], merged: Merged) -> Snapshot:
     """Put base data and merged corrections together. A corrected text replaces the base rows of the same text."""
-    feedback = merged.rows[["key", "text", "label"]].assign(source=FEEDBACK_SOURCE)
-    feedback["side"] = feedback["key"].map(side_of)
-    rows = pd.concat([_base_rows(datasets, set(feedback["key"])), feedback], ignore_index=True)
-    body = corrections_body(corrections)
+    feedback = merged.rows.assign(source=FEEDBACK_SOURCE, side=merged.rows["key"].map(side_of))
+    base = base_rows(datasets)
+    base = base[~base["key"].isin(set(feedback["key"]))]
+    base = base.assign(contributors=[()] * len(base), trusted=False, received_at="", selection="")
+    rows = pd.concat([base, feedback[base.columns]], ignore_index=True)
     manifest = {
         "rules": RULES,
         "base": [{"name": data.name, "digest": data.digest, "rows": len(data.rows)} for data in datasets],
-        "corrections": {"sha256": sha256(body).hexdigest(), "stored": len(corrections), "rows": len(feedback)},
+        "corrections": {
+            "sha256": segments.digest_of(corrections),
+            "stored": len(corrections),
+            "rows": len(feedback),
+        },
         "left_out": pd.Series(merged.left_out, dtype="object").value_counts().sort_index().to_dict(),
         "rows": {
             side: counts.to_dict()
@@ -56,24 +66,35 @@ def make_snapshot(datasets: Sequence[Dataset], corrections: tuple[Correction, ..
     return Snapshot(sha256(to_json(manifest)).hexdigest(), rows, manifest, corrections, merged.left_out)
 
 
-def store_snapshot(store: ObjectStore, snapshot: Snapshot) -> None:
-    """Write the snapshot; storing it again changes nothing. Base data is named by digest, not copied."""
+def store_snapshot(store: ObjectStore, snapshot: Snapshot, kept_in: Sequence[Segment] | None = None) -> None:
+    """Write the snapshot; storing it again changes nothing. Base data and corrections are named, not copied.
+
+    Args:
+        store: the bucket.
+        snapshot: what to write.
+        kept_in: the segments that hold its corrections; None: they are in none yet, and become some.
+    """
+    if kept_in is None:
+        kept_in = [part.segment for part in segments.append(store, [], snapshot.corrections)]
     folder = f"{SNAPSHOTS}{snapshot.digest}/"
     for name, body in (
-        (CORRECTIONS, corrections_body(snapshot.corrections)),
-        (LEFT_OUT, to_json(dict(snapshot.left_out))),
-        ("manifest.json", to_json(dict(snapshot.manifest))),
+        (SEGMENTS, to_json({"segments": segments.to_fields(kept_in)})),
+        (LEFT_OUT, gzip.compress(to_json(dict(snapshot.left_out)), segments.COMPRESSION, mtime=0)),
+        (MANIFEST, to_json(dict(snapshot.manifest))),
     ):
         create(store, folder + name, body)
 
 
-def _base_rows(datasets: Sequence[Dataset], corrected: set[str]) -> pd.DataFrame:
-    """Return the base rows, each text once a data set: of repeated texts the held-out row stays, so none leaks."""
+def base_rows(datasets: Sequence[Dataset]) -> pd.DataFrame:
+    """Return the rows of base data with the columns key, text, label, source and side.
+
+    Each text is there once: of repeated texts a held-out row stays, so that none leaks.
+    """
     rows = [
         (key, row.text, row.label, data.name, declared_side(row.split, key))
         for data in datasets
         for row in data.rows
-        if (key := text_key(row.text)) not in corrected
+        for key in [text_key(row.text)]
     ]
     table = pd.DataFrame(rows, columns=pd.Index(["key", "text", "label", "source", "side"]))
     return table.sort_values("side", kind="stable").drop_duplicates("key", keep="first").sort_index()

@@ -23,6 +23,7 @@ from retrain.calibration import calibration_split
 from retrain.metrics import choose_low_confidence
 from retrain.pipeline import BucketCounts, PriorLogisticRegression, TermWeights
 from retrain.snapshot import FEEDBACK_SOURCE
+from retrain.terms import coefficients_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,6 +51,11 @@ class Recipe:
         balance: 0 takes sources and their labels as large as they come, 1 makes all weigh the same.
         max_iter: most passes of the solver.
         features: version of the feature function.
+        feedback_weights: what a row of feedback may weigh in the adaptation; the search chooses.
+        rehearsal_rows: most base rows that the adaptation goes over again.
+        rehearsal_weight: what each of them weighs.
+        sample_rows: most samples of traffic that the adaptation sees.
+        sample_weight: what each of them weighs.
     """
 
     width: int = 2**19
@@ -58,6 +64,11 @@ class Recipe:
     balance: float = 0.5
     max_iter: int = 100
     features: int = features.VERSION
+    feedback_weights: tuple[float, ...] = (2.0, 4.0, 1.0, 0.5, 0.25)
+    rehearsal_rows: int = 6_000
+    rehearsal_weight: float = 5.0
+    sample_rows: int = 5_000
+    sample_weight: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,7 @@ def _train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None) -> Trained:
     rows = rows.assign(weight=label_weights(rows, recipe.balance))
     texts = rows["text"].tolist()
     counts = BucketCounts(recipe.width).transform(texts)
-    start = _Start(labels, *_from_model(prior)) if prior else _Start(labels)
+    start = _Start(labels, *coefficients_of(prior)) if prior else _Start(labels)
 
     kept, held = calibration_split(texts)
     learner = PriorLogisticRegression(C=recipe.c, max_iter=recipe.max_iter, tol=1e-6, warm_start=True)
@@ -142,24 +153,32 @@ def _train(rows: pd.DataFrame, recipe: Recipe, prior: Model | None) -> Trained:
     )
 
     fitted = _fit(learner, counts, rows, start)
-    terms = fitted["terms"]
     learner.coef_ /= temperature
     learner.intercept_ /= temperature
-    table, scales = quantise(terms, learner, recipe.item_type)
-    words = frequent_words(texts)
     facts = {
         "labels": labels,
-        "width": recipe.width,
-        "scales": scales,
-        "bias": learner.intercept_.tolist(),
         "temperature": temperature,
         "low_confidence": doubt["threshold"],
         "low_confidence_choice": doubt,
-        "frequent_words": words,
+        "frequent_words": frequent_words(texts),
     }
-    weights = table.tobytes() + word_sums(table, words).tobytes()
-    pipeline = Pipeline([("counts", BucketCounts(recipe.width)), *fitted.steps])
-    return Trained(weights, facts, recipe.item_type, pipeline)
+    return pack(fitted["terms"], learner, recipe, facts)
+
+
+def pack(terms: TermWeights, learner: PriorLogisticRegression, recipe: Recipe, facts: dict[str, Any]) -> Trained:
+    """Round a fitted model's numbers, in place, and return it.
+
+    Args:
+        terms: its term weights.
+        learner: its coefficients and intercepts.
+        recipe: gives the width and the kind of integers.
+        facts: what the manifest is to say; labels and frequent_words have to be among it.
+    """
+    table, scales = quantise(terms, learner, recipe.item_type)
+    numbers = {"width": recipe.width, "scales": scales, "bias": learner.intercept_.tolist()}
+    weights = table.tobytes() + word_sums(table, facts["frequent_words"]).tobytes()
+    pipeline = Pipeline([("counts", BucketCounts(recipe.width)), ("terms", terms), ("regression", learner)])
+    return Trained(weights, {**facts, **numbers}, recipe.item_type, pipeline)
 
 
 def possible_labels(rows: pd.DataFrame, labels: list[str]) -> NDArray[np.bool_]:
@@ -249,15 +268,3 @@ def _fit(learner: PriorLogisticRegression, counts: Any, rows: pd.DataFrame, star
         prior=start.coefficients_and_bias,
     )
     return Pipeline([("terms", terms), ("regression", learner)])
-
-
-def _from_model(model: Model) -> tuple[TermWeights, tuple[Floats, Floats]]:
-    """Return a model's term weights, and its coefficients and intercepts with the labels sorted."""
-    table = np.asarray(model.table, dtype=np.float64).reshape(model.width, -1) * np.array(model.scales)
-    terms = TermWeights()
-    terms.values_ = table[:, -1]
-    seen = terms.values_ > 0
-    order = np.argsort(model.labels)
-    per_occurrence = table[:, :-1].T[order]
-    coefficients = np.divide(per_occurrence, terms.values_, out=np.zeros_like(per_occurrence), where=seen)
-    return terms, (coefficients, np.array(model.bias)[order])

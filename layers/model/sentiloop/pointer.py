@@ -7,10 +7,12 @@ things can go wrong, and each has its answer here:
 - the reply to a write that landed is lost, and its retry inside the client meets its own result: after any refusal or
   time-out the history is read, and the commit found there by its random id is ours;
 - two contenders want to write the same bytes: commits differ by that id even then;
-- storage answers 409: that proves neither existence nor failure, so the history is read as well;
+- storage answers 409: that proves neither existence nor failure, as the client's own first try may still be on its way;
+  a move keeps its id from attempt to attempt, and looks for it before the next one is decided;
 - a content is restored and with it its ETag: every body holds its generation and commit id, so no content recurs.
 
-A crash between the two writes leaves a history entry ahead of the pointer; whoever moves next finishes it first.
+A crash between the two writes leaves a history entry ahead of the pointer, and so does an old pointer that somebody
+restored; whoever moves next brings the pointer up to the newest entry first.
 """
 
 import json
@@ -30,7 +32,12 @@ from sentiloop.storage import ObjectStore
 
 CURRENT = "models/current.json"
 ATTEMPTS = 20  # contenders are few: retrain runs one at a time, people roll back by hand
-_UNDECIDED = (PreconditionFailedError, WriteConflictError, StorageUnavailableError)
+_UNDECIDED = (
+    PreconditionFailedError,
+    WriteConflictError,
+    StorageUnavailableError,
+    ObjectNotFoundError,  # the pointer was deleted by hand
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +131,29 @@ def move(store: ObjectStore, decide: Callable[[Pointer | None], Move | None]) ->
         PointerError: other moves kept coming first.
         StorageUnavailableError: storage failed; the move may have been recorded, and then the next mover finishes it.
     """
+    commit_id = secrets.token_hex(16)
+    attempt = None
     for _ in range(ATTEMPTS):
         current = _finish_interrupted_move(store, read(store))
-        wanted = decide(current.pointer if current else None)
+        served = current.pointer if current else None
+        if attempt and served and served.generation >= attempt.generation:
+            entry = read_history(store, attempt.generation)
+            if entry and entry.commit_id == commit_id:  # refused, and yet it landed
+                return entry
+        wanted = decide(served)
         if wanted is None:
-            return current.pointer if current else None
-        commit = _next_pointer(current.pointer if current else None, wanted)
-        if _win_generation(store, commit):
-            _replace_current(store, commit, current.etag if current else None)
-            return commit
+            return served
+        attempt = _next_pointer(served, wanted, commit_id)
+        if _record(store, attempt):
+            _replace_current(store, attempt, current.etag if current else None)
+            return attempt
     raise PointerError(f"{ATTEMPTS} moves of others came first", "Look who else promotes or rolls back, then repeat.")
 
 
-def _next_pointer(current: Pointer | None, wanted: Move) -> Pointer:
+def _next_pointer(current: Pointer | None, wanted: Move, commit_id: str) -> Pointer:
     return Pointer(
         generation=current.generation + 1 if current else 1,
-        commit_id=secrets.token_hex(16),
+        commit_id=commit_id,
         parent_commit=current.commit_id if current else None,
         champion=wanted.champion,
         by=wanted.by,
@@ -148,14 +162,16 @@ def _next_pointer(current: Pointer | None, wanted: Move) -> Pointer:
     )
 
 
-def _win_generation(store: ObjectStore, commit: Pointer) -> bool:
+def _record(store: ObjectStore, commit: Pointer) -> bool:
+    """Create a commit's entry in the history; False leaves open whether it is there."""
     try:
         store.put(history_key(commit.generation), commit.to_bytes(), if_absent=True)
-    except _UNDECIDED as refusal:
-        entry = read_history(store, commit.generation)
-        if entry is None and isinstance(refusal, StorageUnavailableError):
+    except (PreconditionFailedError, WriteConflictError):
+        return False
+    except StorageUnavailableError:
+        if read_history(store, commit.generation) is None:
             raise
-        return entry is not None and entry.commit_id == commit.commit_id
+        return False
     return True
 
 
@@ -173,12 +189,20 @@ def _replace_current(store: ObjectStore, commit: Pointer, etag: str | None) -> N
             return
     raise StorageUnavailableError(
         f"generation {commit.generation} is recorded but models/current.json was not replaced",
-        "Repeat any move, such as a retrain: it finishes this one first.",
+        f"Promote {commit.champion.version} to finish it; a rollback that is repeated goes back once more.",
     )
 
 
 def _finish_interrupted_move(store: ObjectStore, current: ReadPointer | None) -> ReadPointer | None:
-    while pending := read_history(store, current.pointer.generation + 1 if current else 1):
-        _replace_current(store, pending, current.etag if current else None)
+    while newest := _newest_after(store, current.pointer.generation if current else 0):
+        _replace_current(store, newest, current.etag if current else None)
         current = read(store)
     return current
+
+
+def _newest_after(store: ObjectStore, generation: int) -> Pointer | None:
+    """Return the last entry after a generation, skipping those between: they were replaced before this move began."""
+    newest = None
+    while entry := read_history(store, generation + 1):
+        newest, generation = entry, generation + 1
+    return newest

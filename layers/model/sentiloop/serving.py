@@ -88,6 +88,7 @@ class LiveModel:
         try:
             changed = self._store.get_if_changed(pointer.CURRENT, self._etag)
         except ObjectNotFoundError:
+            self._etag = ""  # the same content may come back
             return Served(self._served.scorer, None, "no model was published yet")
         if changed is None:
             return Served(self._served.scorer, self._served.pointer, None)

@@ -63,11 +63,27 @@ class Settings:
     )
     contributor_key: Secret = _setting(Secret, Secret(), "Secret key of the hash that stands for a contributor.")
     contributor_max_rows: int = _setting(int, 1_000, "Most rows of one contributor in one snapshot.", 1)
+    contributor_max_rows_per_day: int = _setting(int, 200, "Most rows of one contributor that one day brings.", 1)
+    contributor_max_weight: float = _setting(
+        float, 10.0, "Most that all rows of one contributor weigh together, in rows.", 0.01
+    )
+    feedback_half_life_days: float | None = _setting(
+        float, None, "Days after which a correction weighs half; empty: it never ages.", 0.01
+    )
+    search_seconds: float = _setting(float, 60.0, "Most seconds that a run looks for hyper-parameters.")
     gate_level: float = _setting(float, 0.05, "Level of the paired test that a candidate has to pass.", 0, 1)
     gate_min_gain: float = _setting(float, 0.0, "Least gain in accuracy on the held-out rows.", 0, 1)
     gate_slice_drop: float = _setting(
         float, 0.02, "Largest fall in accuracy on a guarded slice that is not yet a reason to reject.", 0, 1
     )
+    gate_calibration_rise: float = _setting(
+        float, 0.02, "Largest rise of the calibration error on the held-out rows that is not yet a reason to reject.", 0, 1
+    )
+    gate_behaviour_floor: float = _setting(
+        float, 0.5, "Share of the cases of each behavioural check that a candidate has to pass.", 0, 1
+    )
+    review_max_samples: int = _setting(int, 2_000, "Newest samples that the review queue chooses from.", 1)
+    admin_key: Secret = _setting(Secret, Secret(), "Key that the admin routes ask for; empty closes them.")
     check_min_new: int = _setting(int, 100, "New corrections that make the hourly check start a retrain.", 1)
 
     @classmethod

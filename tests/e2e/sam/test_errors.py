@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,13 @@ ONE_MEGABYTE = 2**20
 GATEWAY_REFUSAL = {"message": "Missing Authentication Token"}
 PLATFORM_FAILURE = {"message": "Internal server error"}
 TOO_LARGE = {"text": "a" * ONE_MEGABYTE}
-CODES = {400: "malformed_request", 404: "receipt_not_found", 413: "request_too_large", 422: "invalid_request"}
+CODES = {
+    400: "malformed_request",
+    403: "forbidden",
+    404: "receipt_not_found",
+    413: "request_too_large",
+    422: "invalid_request",
+}
 # Method, path and status of what the contract documents, and the body that is answered with it.
 ERRORS: dict[tuple[str, str, int], object] = {
     ("post", "/v1/predict", 400): b'{"text": ',
@@ -35,19 +42,25 @@ ERRORS: dict[tuple[str, str, int], object] = {
     ("post", "/v1/feedback", 413): TOO_LARGE,
     ("post", "/v1/feedback", 422): {"text": "a", "correct_label": "splendid"},
     ("get", "/v1/feedback/none", 404): None,
+    ("get", "/v1/review", 403): None,
+    ("post", "/v1/review/none", 400): b"text",
+    ("post", "/v1/review/none", 403): {"action": "accept"},
+    ("post", "/v1/review/none", 413): TOO_LARGE,
 }
 ELSEWHERE = {
     ("post", "/v1/feedback", 409),  # below: it takes two requests
     ("post", "/v1/feedback", 503),  # test_storage.py
     ("get", "/v1/feedback/none", 503),  # test_storage.py
     ("get", "/v1/feedback/none", 422),  # FastAPI documents it for every path parameter; a text is never invalid
+    *(("get", "/v1/review", status) for status in (422, 503)),  # with the admin key: tests/api/test_review.py
+    *(("post", "/v1/review/none", status) for status in (404, 409, 422, 503)),
 }
 
 
 def test_all_documented_errors_are_tried() -> None:
     contract = json.loads((Path(str(predict.__file__)).parent / "openapi.json").read_text("utf-8"))
     documented = {
-        (method, path.replace("{correction_id}", "none"), int(status))
+        (method, re.sub(r"\{\w+\}", "none", path), int(status))
         for path, methods in contract["paths"].items()
         for method, operation in methods.items()
         for status in operation["responses"]

@@ -11,7 +11,12 @@ from infra.local.up import ROOT
 from infra.sam import docker, image
 from infra.sam.stack import variables
 
-VALUES = {"SENTILOOP_BUCKET": "a bucket", "AWS_ENDPOINT_URL_S3": "http://there", "SENTILOOP_CONTRIBUTOR_KEY": "a key"}
+VALUES = {
+    "SENTILOOP_BUCKET": "a bucket",
+    "AWS_ENDPOINT_URL_S3": "http://there",
+    "SENTILOOP_CONTRIBUTOR_KEY": "a key",
+    "SENTILOOP_ADMIN_KEY": "another key",
+}
 
 
 def test_each_function_gets_all_variables_that_the_template_declares_for_it() -> None:
@@ -25,6 +30,7 @@ def test_each_function_gets_all_variables_that_the_template_declares_for_it() ->
         assert given[name]["SENTILOOP_BUCKET"] == "a bucket"
     assert given["FeedbackFunction"]["SENTILOOP_CONTRIBUTOR_KEY"] == "a key"
     assert "SENTILOOP_CONTRIBUTOR_KEY" not in given["PredictFunction"]
+    assert given["AdminFunction"]["SENTILOOP_ADMIN_KEY"] == "another key"
     default = template["Parameters"]["MaxRowsPerSender"]["Default"]
     assert given["RetrainFunction"]["SENTILOOP_CONTRIBUTOR_MAX_ROWS"] == str(default)
 

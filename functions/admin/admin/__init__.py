@@ -1,0 +1,1 @@
+"""The admin function: asks reviewers about doubtful samples and takes their labels."""

@@ -1,0 +1,95 @@
+"""The routes of the admin function: the review of samples."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Query
+from sentiloop.bundled import baseline
+from sentiloop.errors import (
+    InvalidRequestError,
+    MalformedRequestError,
+    RequestTooLargeError,
+    SettingsError,
+    StorageUnavailableError,
+)
+from sentiloop.http import create_app, error_responses
+from sentiloop.review import Review, ReviewConflictError
+from sentiloop.review_queue import Question
+from sentiloop.review_samples import SampleNotFoundError
+from sentiloop.settings import Settings, variable
+from sentiloop.storage import ObjectStore
+from sentiloop.texts import check_text
+
+from admin.access import AdminKeyError, require_admin_key
+from admin.schemas import ReviewAnswer, ReviewItem, ReviewQueue, ReviewReceipt
+
+
+def create_admin_app(settings: Settings, store: ObjectStore) -> FastAPI:
+    """Return the application; without an admin key in the settings its routes are closed.
+
+    Raises:
+        SettingsError: the contributor key is not set; without it reviewers could be guessed from the hashes.
+    """
+    if not settings.contributor_key:
+        raise SettingsError(f"{variable('contributor_key')} is not set")
+    app = create_app("Sentiloop admin", settings.max_body_bytes)
+    review = Review(store, settings, settings.labels or baseline().labels)
+    admins_only = [Depends(require_admin_key(settings.admin_key))]
+
+    @app.get(
+        "/v1/review",
+        dependencies=admins_only,
+        responses=error_responses(AdminKeyError, InvalidRequestError, StorageUnavailableError),
+    )
+    async def next_samples(
+        limit: Annotated[int, Query(ge=1, le=100, description="Most samples to return.")] = 20,
+    ) -> ReviewQueue:
+        """Return the samples whose labels would help most: doubtful ones, unlike each other, and some by chance."""
+        found, left = review.queue(limit)
+        return ReviewQueue(items=[_item(question) for question in found], left=left)
+
+    @app.post(
+        "/v1/review/{sample_id}",
+        status_code=201,
+        response_model_exclude_none=True,
+        dependencies=admins_only,
+        responses=error_responses(
+            MalformedRequestError,
+            AdminKeyError,
+            SampleNotFoundError,
+            ReviewConflictError,
+            RequestTooLargeError,
+            InvalidRequestError,
+            StorageUnavailableError,
+        ),
+    )
+    async def answer(sample_id: str, body: ReviewAnswer) -> ReviewReceipt:
+        """Store what a reviewer says about a sample; the same answer again is stored once.
+
+        A label becomes a correction with the source `reviewer`. After an `undo` the sample is asked about again, and
+        its next label replaces the first.
+        """
+        check_text("reviewer", body.reviewer, settings.max_text_chars)
+        entry = review.answer(sample_id, body.action, body.correct_label, body.reviewer)
+        if entry.label is None:
+            return ReviewReceipt(sample_id=sample_id, action=entry.action)
+        return ReviewReceipt(
+            sample_id=sample_id, action=entry.action, id=entry.label.correction, status="stored", received_at=entry.at
+        )
+
+    return app
+
+
+def _item(question: Question) -> ReviewItem:
+    sample = question.sample
+    return ReviewItem(
+        sample_id=question.id,
+        text=sample.text,
+        label=sample.label,
+        confidence=sample.confidence,
+        probabilities=sample.probabilities,
+        model_version=sample.model_version,
+        reason=sample.reason,
+        received_at=sample.received_at,
+        similar=question.similar,
+        why=question.why,
+    )

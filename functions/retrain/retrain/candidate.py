@@ -1,0 +1,61 @@
+"""Step 4 as a whole: what a candidate is made with, chosen once and kept, and the candidate made with it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sentiloop.errors import ObjectNotFoundError
+from sentiloop.records import to_json
+from sentiloop.storage import ObjectStore, create
+
+from retrain.adapt import Adaptation
+from retrain.contributors import examine, rows_without
+from retrain.search import choose
+from retrain.train import Trained
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen on the training rows.
+
+    Attributes:
+        feedback_weight: what a row of feedback weighs.
+        excluded: contributors whose rows are left out.
+        found: how it was chosen, for the run record.
+    """
+
+    feedback_weight: float
+    excluded: tuple[str, ...]
+    found: Mapping[str, Any]
+
+
+def choice_for(store: ObjectStore, key: str, adaptation: Adaptation, seconds: float) -> Choice:
+    """Return what was chosen under this key before, or choose now and keep it.
+
+    How far a search comes in its seconds is up to the machine. A run that is repeated has to make the same candidate,
+    so the first choice stands.
+    """
+    try:
+        body = store.get(key).body
+    except ObjectNotFoundError:
+        create(store, key, to_json(asdict(_choose(adaptation, seconds))))
+        body = store.get(key).body
+    fields = json.loads(body)
+    return Choice(fields["feedback_weight"], tuple(fields["excluded"]), fields["found"])
+
+
+def make_candidate(adaptation: Adaptation, feedback_weight: float, excluded: tuple[str, ...]) -> Trained:
+    """Return the candidate; equal arguments give equal bytes."""
+    keep = rows_without(adaptation, excluded) if excluded else None
+    return adaptation.packed(adaptation.fit(feedback_weight, keep))
+
+
+def _choose(adaptation: Adaptation, seconds: float) -> Choice:
+    chosen = choose(adaptation, adaptation.recipe.feedback_weights, seconds)
+    examined = examine(adaptation, chosen.learner, chosen.feedback_weight)
+    return Choice(
+        chosen.feedback_weight,
+        tuple(sorted(entry.contributor for entry in examined if entry.harmful)),
+        {"weights": list(chosen.tried), "contributors": [asdict(entry) for entry in examined]},
+    )

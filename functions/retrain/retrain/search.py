@@ -1,0 +1,104 @@
+"""How much feedback weighs against what was known: chosen on training rows alone, within a budget of seconds.
+
+A weight is good if rows of feedback that the trial model has not seen become likely, and allowed if other rows of the
+base data, which neither trained nor judge, are answered as well as before.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sentiloop import bulk
+
+from retrain.adapt import Adaptation
+from retrain.pipeline import PriorLogisticRegression
+
+Floats = NDArray[np.float64]
+FOLDS = 3
+MOST_ROWS = 5_000  # of feedback in the cross-validation
+FORGETTING = 0.0025  # the accuracy on a data set's probes that may be lost
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The weight, the model fitted with it, and every weight that was tried with what it came to."""
+
+    feedback_weight: float
+    learner: PriorLogisticRegression
+    tried: tuple[dict[str, Any], ...]
+
+
+def choose(
+    adaptation: Adaptation, weights: Sequence[float], seconds: float, clock: Callable[[], float] = time.monotonic
+) -> Chosen:
+    """Return the allowed weight with the least loss; where none is allowed, the smallest.
+
+    Args:
+        adaptation: the rows.
+        weights: what to try, the likeliest first, for time may run out after any of them.
+        seconds: no further weight is tried after so many.
+        clock: seconds from a monotonic clock.
+    """
+    begin = clock()
+    losses: dict[float, float] = {}
+    for weight in weights:
+        if losses and clock() - begin >= seconds:
+            break
+        losses[weight] = held_out_loss(adaptation, weight)
+    tried: list[dict[str, Any]] = []
+    for weight in sorted(losses, key=lambda weight: (losses[weight], weight)):
+        learner = adaptation.fit(weight)
+        forgotten = forgetting(adaptation, learner)
+        allowed = all(lost <= FORGETTING for lost in forgotten.values())
+        tried.append({"weight": weight, "loss": losses[weight], "forgotten": forgotten, "allowed": allowed})
+        if allowed:
+            return Chosen(weight, learner, tuple(tried))
+    least = min(weights)
+    return Chosen(least, adaptation.fit(least), tuple(tried))
+
+
+def held_out_loss(adaptation: Adaptation, weight: float) -> float:
+    """Return the log loss on feedback by models that have not seen it, contributor by contributor in one fold.
+
+    Zero, and so the same for every weight, where there is too little feedback to hold any out.
+    """
+    feedback = adaptation.feedback
+    folds = feedback["contributors"].map(lambda names: _fold(names[0])).to_numpy()
+    if len(np.unique(folds)) < 2:  # noqa: PLR2004 - of one contributor, text by text
+        folds = feedback["key"].map(_fold).to_numpy()
+    used = np.arange(len(feedback)) < MOST_ROWS
+    truth = np.searchsorted(adaptation.labels, feedback["label"])
+    total = rows = 0.0
+    for fold in np.unique(folds):
+        held = (folds == fold) & used
+        kept = (folds != fold) & used
+        if held.any() and kept.any():
+            learner = adaptation.fit(weight, kept)
+            probabilities = bulk.softmax(learner.decision_function(adaptation.vectors[np.flatnonzero(held)]))
+            said = probabilities[np.arange(held.sum()), truth[held]]
+            share = adaptation.influence.weights[held]
+            total -= float(share @ np.log(np.maximum(said, 1e-12)))
+            rows += float(share.sum())
+    return total / rows if rows else 0.0
+
+
+def forgetting(adaptation: Adaptation, learner: PriorLogisticRegression) -> dict[str, float]:
+    """Return by data set how much accuracy on the probes is lost against the anchor."""
+    probes: pd.DataFrame = adaptation.probes
+    if probes.empty:
+        return {}
+    vectors = adaptation.vectorise(probes["text"])
+    truth = np.searchsorted(adaptation.labels, probes["label"])
+    before = adaptation.answers(vectors).argmax(axis=1) == truth
+    after = learner.decision_function(vectors).argmax(axis=1) == truth
+    lost = pd.Series(before.astype(float) - after.astype(float)).groupby(probes["source"].to_numpy()).mean()
+    return {str(name): float(share) for name, share in lost.items()}
+
+
+def _fold(name: str) -> int:
+    return sha256(b"fold " + name.encode()).digest()[0] % FOLDS
