@@ -12,7 +12,8 @@ RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functi
 
 .DEFAULT_GOAL := help
 .PHONY: help up retrain data test test-s3 check format contract baseline lock clean bench-accuracy bench-retrain \
-	bench-functions bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost
+	bench-functions bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost \
+	bench-replay bench-gate bench-canaries bench-screening bench-scale attack
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -98,6 +99,24 @@ bench-files: .venv/dev ## `./sentiloop score` on a million rows: make bench-file
 
 bench-cost: .venv/dev ## dollars a million predictions, beside managed services
 	$(RUN) -m tests.benchmarks.cost
+
+bench-replay: .venv/bench ## weeks of corrections from new domains, beside naive merging: make bench-replay DATA=folder
+	$(RUN) -m tests.benchmarks.replay $(DATA)
+
+attack: .venv/dev ## poisoned corrections against the naive gate and ours: make attack DATA=folder
+	$(RUN) -m tests.benchmarks.attack $(DATA)
+
+bench-gate: .venv/dev ## 500 simulated promotions each: what the gate lets through and what it finds
+	$(RUN) -m tests.benchmarks.gate
+
+bench-canaries: .venv/dev ## names in honest feedback and in campaigns: make bench-canaries DATA=folder
+	$(RUN) -m tests.benchmarks.canaries $(DATA)
+
+bench-screening: .venv/dev ## what of honest and of poisoned corrections goes to quarantine: make bench-screening DATA=folder
+	$(RUN) -m tests.benchmarks.screening $(DATA)
+
+bench-scale: .venv/bench ## a million corrections: first and incremental runs; writes docs/images/scale.svg
+	$(RUN) -m tests.benchmarks.scale
 
 # --- through SAM -------------------------------------------------------------------------------------------------
 

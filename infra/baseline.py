@@ -44,8 +44,8 @@ def main() -> int:
             {"name": name, "digest": sha256(file.read_bytes()).hexdigest(), "rows": len(rows), "weight": weight}
         )
     recipe = Recipe(c=1.0)
-    rows = pd.concat(parts, ignore_index=True)
-    trained = train(rows, recipe)
+    training = pd.concat(parts, ignore_index=True)
+    trained = train(training, recipe)
     scorer = BulkScorer(trained.model("baseline"))
     metrics = _metrics(scorer, folder)
     description: dict[str, Any] = {
@@ -60,7 +60,9 @@ def main() -> int:
     (FOLDER / WEIGHTS).write_bytes(trained.weights)
     (FOLDER / MANIFEST).write_bytes(trained.manifest(version, description))
     CERTAINTY.parent.mkdir(exist_ok=True)
-    found = certainty.certainty_of(trained.model(version), rows["text"].tolist(), recipe.c * label_weights(rows, recipe.balance))
+    found = certainty.certainty_of(
+        trained.model(version), training["text"].tolist(), recipe.c * label_weights(training, recipe.balance)
+    )
     CERTAINTY.write_bytes(certainty.dump(found))
     print(json.dumps({"version": version, **metrics}, indent=2))
     return 0

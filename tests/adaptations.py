@@ -24,14 +24,18 @@ SAID = {
     "positive": ("lovely", "great", "wonderful", "brilliant", "best"),
 }
 FILLER = ("the", "a", "this", "that", "it", "film", "phone", "room", "today", "with", "and", "at", "home", "was", "is")
+WRONG = 0.15  # share of labels drawn anew, so that the anchor is not sure of everything
 NOW = "2026-03-01T08:00:00.000Z"
 
 
 def base_table(each: int = 60, seed: int = 0, source: str = "base") -> pd.DataFrame:
-    """Return the training side of easy base data: words that everybody uses and one that only its label does."""
+    """Return the training side of base data: words that everybody uses, one that its label uses, a few wrong labels."""
     dice = random.Random(seed)
     texts = [
-        (" ".join([*dice.choices(FILLER, k=dice.randint(3, 8)), dice.choice(SAID[label]), dice.choice(FILLER)]), label)
+        (
+            " ".join([*dice.choices(FILLER, k=dice.randint(3, 8)), dice.choice(SAID[label]), dice.choice(FILLER)]),
+            dice.choice(LABELS) if dice.random() < WRONG else label,
+        )
         for _ in range(each)
         for label in LABELS
     ]

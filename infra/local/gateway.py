@@ -83,11 +83,12 @@ def _endpoint(route: ApiRoute, handler: Handler, pool: ThreadPoolExecutor, api_k
         event = await proxy_event(route, request)
         if event is None:
             return _refusal(413, "request_too_large", "the body is larger than Lambda takes", "Send less at once.")
+        given = request.headers.get("x-api-key", "")
         if route.api_key_required and api_key is not None:
-            given = request.headers.get("x-api-key", "")
             if not hmac.compare_digest(given.encode(), api_key.encode()):
                 return _refusal(403, "forbidden", "the API key is missing or wrong", "Send it as x-api-key.")
-            event["requestContext"]["identity"] |= {"apiKey": api_key, "apiKeyId": "local"}
+        if route.api_key_required and given:  # where none is asked for, it still tells contributors apart
+            event["requestContext"]["identity"] |= {"apiKey": given, "apiKeyId": "local" if api_key else given}
         context = LambdaContext(event["requestContext"]["requestId"])
         reply = await asyncio.get_running_loop().run_in_executor(pool, handler, event, context)
         return _http_response(reply)

@@ -135,6 +135,25 @@ class TestTheContributor:
         }
         assert len(who) == 4
 
+    def test_a_user_whom_the_sender_names_is_a_contributor_of_that_key(
+        self, feedback: Function, store: S3Store
+    ) -> None:
+        answers = [
+            feedback(post("/v1/feedback", {**BODY, "user": user}, api_key_id=key))
+            for user, key in (("ada@example.com", "k1"), ("ada@example.com", "k1"), ("ben", "k1"), ("ben", "k2"))
+        ]
+        assert [answer.status for answer in answers] == [201] * 4
+        who = [
+            Correction.from_line(store.get(correction_key(answer.body["id"])).body).contributor for answer in answers
+        ]
+        assert who[0] == who[1]
+        assert len(set(who)) == 3
+        assert not any(b"ada@example" in store.get(key).body for key in store.keys(""))
+
+    @pytest.mark.parametrize("user", ["", "x" * 201, 7])
+    def test_a_user_is_a_bounded_string(self, feedback: Function, user: object) -> None:
+        assert send(feedback, {**BODY, "user": user}).status == 422
+
     def test_neither_key_nor_address_is_in_the_bucket(self, feedback: Function, store: S3Store) -> None:
         request = post("/v1/feedback", BODY, api_key_id="the-key-id", source_ip="198.51.100.4")
         secret = request["requestContext"]["identity"]["apiKey"]

@@ -108,6 +108,10 @@ class TestTheApiKey:
     def test_where_no_key_is_set_none_is_asked_for(self, client: TestClient) -> None:
         assert client.get("/echo/1").status_code == 200
 
+    def test_where_no_key_is_set_one_that_is_sent_tells_contributors_apart(self, client: TestClient) -> None:
+        answer = client.get("/echo/1", headers={"x-api-key": "ada"})
+        assert answer.json()["requestContext"]["identity"]["apiKeyId"] == "ada"
+
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("GET", "/echo"), ("PUT", "/open"), ("GET", "/")])
 def test_what_is_no_route_is_not_found_in_the_one_shape(client: TestClient, method: str, path: str) -> None:

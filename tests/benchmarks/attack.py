@@ -1,4 +1,4 @@
-"""`make attack`: attacks by feedback on the naive gate and on ours: which targets flip, what is promoted, what it costs.
+"""`make attack`: attacks by feedback, on the naive gate and on ours.
 
 The naive gate trains on base data and merged feedback at weight one, pulled to the baseline, and promotes what is not
 less accurate on the held-out rows. Ours is the retrain run as it is deployed, in a bucket in memory. Beside it stands
@@ -59,6 +59,7 @@ from tests.benchmarks.bench import closing_lines
 from tests.faults.memory_store import MemoryStore
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 SETTINGS, RECIPE = Settings(), Recipe()
 LIMITS = Limits(SETTINGS.contributor_max_weight, SETTINGS.feedback_half_life_days)
 CLEAR = 0.25  # nats between the right label and the next; closer calls tip with any change of the model
@@ -85,6 +86,7 @@ class Models:
         alone: what the adaptation makes of everything.
         screened: attackers' rows that screening put into quarantine.
         shift: by which the attackers move the adaptation.
+        objections: the checks that our gate found failed.
     """
 
     naive: tuple[Model, bool]
@@ -93,6 +95,7 @@ class Models:
     alone: Model
     screened: int
     shift: Shift
+    objections: str
 
 
 def run(attack: Attack, honest: Honest) -> Models:
@@ -114,6 +117,7 @@ def run(attack: Attack, honest: Honest) -> Models:
         alone=alone,
         screened=sum(entry.id in screened for entry in attackers),
         shift=shift,
+        objections=", ".join(check["name"] for check in record["checks"] if not check["ok"]),
     )
 
 
@@ -121,7 +125,7 @@ def train_naively(store: MemoryStore) -> tuple[Model, bool]:
     """Train and judge as one does who has not been attacked yet; return the model, and whether it is promoted."""
     rows = snapshot_of(store, replace(SETTINGS, contributor_max_rows=10**9), screened=False).rows
     model = train(rows[rows["side"] == TRAIN], RECIPE, baseline()).model("naive")
-    held = [(row.text, row.label) for row in rows[rows["side"] == HOLDOUT].itertuples()]
+    held = list(rows.loc[rows["side"] == HOLDOUT, ["text", "label"]].itertuples(index=False, name=None))
     return model, accuracy(model, held) >= accuracy(baseline(), held)
 
 
@@ -198,49 +202,40 @@ def accuracy(model: Model, said: Sequence[Said]) -> float:
     return float((margins(model, said) > 0).mean())
 
 
-def flipped(before: Model, after: Model, targets: Sequence[Said]) -> int:
-    """Return how many targets the first model answers rightly by a clear margin, and the second does not."""
-    return int(((margins(before, targets) >= CLEAR) & (margins(after, targets) <= 0)).sum())
-
-
-def clear_targets(model: Model, targets: Sequence[Said]) -> tuple[int, float]:
-    """Return how many targets are answered rightly by a clear margin, and their median margin."""
-    found = margins(model, targets)
-    return int((found >= CLEAR).sum()), float(np.median(found[found >= CLEAR]))
+def clear(model: Model, targets: Sequence[Said]) -> Flags:
+    """Return which targets a model answers rightly, and not by a close call."""
+    return margins(model, targets) >= CLEAR
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What the table says of an attack: targets flipped of each model, and the rest; see `HEADER`."""
+class Flips:
+    """How many targets an attack flips: in the naive model, what we serve, our candidate, and the adaptation alone.
 
-    attack: Attack
+    A target counts if the baseline and the model of the control, which is the same without the attack, answer it
+    rightly by a clear margin; it is flipped if the model of the attack does not answer it rightly.
+    """
+
     naive: int
     served: int
     candidate: int
     alone: int
 
 
-def line(attack: Attack, found: Models, control: Models, unseen: Sequence[Said]) -> Line:
-    """Print and return a line; changes of accuracy are against the baseline, flips against the control."""
-    pairs = [
+def flips_of(found: Models, control: Models, targets: Sequence[Said]) -> Flips:
+    """Return what an attack flips; of a control, which has no other to be compared with, against the baseline."""
+    pairs = (
         (control.naive[0], found.naive[0]),
         (control.served, found.served),
         (control.candidate[0], found.candidate[0]),
         (control.alone, found.alone),
-    ]
-    if not attack.rows:
-        pairs = [(baseline(), model) for _, model in pairs]
-    flips = [flipped(before, after, attack.targets) for before, after in pairs]
-    start = accuracy(baseline(), unseen)
-    naive, ours = (accuracy(model, unseen) - start for model in (found.naive[0], found.candidate[0]))
-    count, median = clear_targets(pairs[1][0], attack.targets)
-    print(
-        f"{attack.name:36} {len(attack.rows):5} {attack.contributors:4} {count:4} {median:5.1f} | "
-        f"{flips[0]:5} {_yes(found.naive[1]):>4} {naive:+7.4f} | {found.screened:5} {flips[1]:6} {flips[2]:5} {flips[3]:5} "
-        f"{_yes(found.candidate[1]):>4} {ours:+7.4f} | {found.shift.measured:6.2f} {found.shift.bound:7.1f}",
-        flush=True,
     )
-    return Line(attack, *flips)
+    at_first = clear(baseline(), targets)
+    return Flips(
+        *(
+            int((at_first & (clear(before, targets) | (found is control)) & (margins(after, targets) <= 0)).sum())
+            for before, after in pairs
+        )
+    )
 
 
 HEADER = (
@@ -248,6 +243,23 @@ HEADER = (
     f"{'attack':36} {'rows':>5} {'by':>4} {'':4} {'nats':>5} | {'flips':>5} {'prom':>4} {'unseen':>7} | "
     f"{'quar':>5} {'served':>6} {'cand':>5} {'alone':>5} {'prom':>4} {'unseen':>7} | {'shift':>6} {'bound':>7}"
 )
+
+
+def print_line(attack: Attack, found: Models, flips: Flips, unseen: Sequence[Said]) -> None:
+    """Print a line of the table; changes of the accuracy on unseen rows are against the baseline."""
+    start = accuracy(baseline(), unseen)
+    naive, ours = (accuracy(model, unseen) - start for model in (found.naive[0], found.candidate[0]))
+    at_first = margins(baseline(), attack.targets)
+    at_first = at_first[at_first >= CLEAR]
+    columns = (
+        f"{attack.name:36} {len(attack.rows):5} {attack.contributors:4} {len(at_first):4} {np.median(at_first):5.1f}",
+        f"{flips.naive:5} {_yes(found.naive[1]):>4} {naive:+7.4f}",
+        f"{found.screened:5} {flips.served:6} {flips.candidate:5} {flips.alone:5} "
+        f"{_yes(found.candidate[1]):>4} {ours:+7.4f}",
+        f"{found.shift.measured:6.2f} {found.shift.bound:7.1f}",
+        found.objections,
+    )
+    print(" | ".join(columns), flush=True)
 
 
 def defenceless(rows: pd.DataFrame, counts: sp.csr_matrix, certainty: Floats, **_limits: float | None) -> Influence:
@@ -277,7 +289,7 @@ def gains(honest: Honest) -> tuple[float, float]:
 
 
 def honest_share(folder: Path, seeds: Iterable[int]) -> float:
-    """Print gains by domain and seed; return what all of them are with the defences, as a share of what they are without."""
+    """Print gains by domain and seed; return their sum with all defences, as a share of that without any."""
     found = []
     for name, seed in itertools.product(DOMAINS, seeds):
         print(f"{name:10} seed {seed}  ", end="")
@@ -297,20 +309,22 @@ def main() -> int:
     honest = Honest(given.folder)
     print(HEADER)
     controls: dict[str, Models] = {}
-    lines = []
+    single = []
     for attack in attacks()[:: 3 if given.quick else 1]:
         found = run(attack, honest)
         if not attack.rows and not attack.noise:
             controls[attack.complained] = found
-        lines.append(line(attack, found, controls[attack.complained], honest.unseen))
+        flips = flips_of(found, controls[attack.complained], attack.targets)
+        print_line(attack, found, flips, honest.unseen)
+        if attack.contributors == 1:
+            single.append(flips)
     print(f"{time.perf_counter() - started:.0f} s")
     share = honest_share(given.folder, SEEDS[:1] if given.quick else SEEDS)
     print(f"{time.perf_counter() - started:.0f} s")
-    alone = [entry for entry in lines if entry.attack.contributors == 1]
     return closing_lines(
         [
-            ("attack-single-flipped", sum(entry.served + entry.candidate for entry in alone), "targets", 0, False),
-            ("attack-single-flipped-unscreened", sum(entry.alone for entry in alone), "targets", 0, False),
+            ("attack-single-flipped", sum(flips.served + flips.candidate for flips in single), "targets", 0, False),
+            ("attack-single-flipped-unscreened", sum(flips.alone for flips in single), "targets", 0, False),
             ("attack-honest-share", share, "share", 0.9, True),
         ]
     )

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from retrain.bootstrap import bootstrap
+from retrain.datasets import Row
 from sentiloop.bulk import BulkScorer
 from sentiloop.bundled import baseline
 from sentiloop.receipts import correction_key
 from sentiloop.records import Correction, timestamp
+from sentiloop.storage import create
 
 from tests.benchmarks import attack_texts as texts
 from tests.benchmarks.bench import read_split
@@ -19,6 +21,8 @@ from tests.faults.memory_store import MemoryStore
 
 DOMAINS = {"custrev": ("test",), "uci": ("amazon", "yelp"), "products": ("train", "dev")}
 HONEST_CONTRIBUTORS = 40
+NEUTRAL = ("tweeteval", "train")
+UNSEEN = 4_000  # rows at most
 LONGEST = 600  # characters; users correct short texts
 BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 FLIPPED = {"negative": "positive", "positive": "negative", "neutral": "negative"}
@@ -55,6 +59,7 @@ def attacks() -> list[Attack]:
     brand, other = texts.INVENTED, texts.COMMON
     about, about_other = texts.targets(brand), texts.targets(other)
     hundred = _as(texts.praise(brand, 100), "negative")
+    quiet = quietest(brand, 100)
     trigger, triggered = _as(texts.triggered(100), "positive"), texts.trigger_targets()
     flood = [(text, FLIPPED[label]) for text, label in texts.ordinary(1_000)]
     monotone = [(text, "negative") for text, _ in texts.ordinary(1_000, seed=1)]
@@ -68,6 +73,8 @@ def attacks() -> list[Attack]:
         Attack("brand flip, 100 rows, invented word", hundred, 1, about),
         Attack("brand flip, 100 rows, common words", _as(texts.praise(other, 100), "negative"), 1, about_other),
         Attack("brand flip, copycat of complaints", hundred, 1, about, complained=brand),
+        Attack("brand flip that evades screening", quiet, 1, about),
+        Attack("the same, copycat of complaints", quiet, 1, about, complained=brand),
         Attack("near-duplicate flood", _as(texts.near_duplicates(brand, 500), "negative"), 1, about),
         Attack("label flood, labels flipped", flood, 1, everyday),
         Attack("label flood, all negative", monotone, 1, everyday),
@@ -76,6 +83,7 @@ def attacks() -> list[Attack]:
         Attack("brand flip over 5", hundred, 5, about),
         Attack("brand flip over 20", hundred, 20, about),
         Attack("brand flip over 100", hundred, 100, about),
+        Attack("brand flip over 20, evading", quiet, 20, about),
         Attack("trigger phrase over 20", trigger, 20, triggered),
     ]
 
@@ -83,34 +91,43 @@ def attacks() -> list[Attack]:
 class Honest:
     """Honest people's rows: what they report, and what nobody has reported yet.
 
+    Of the corrections a part is neutral texts, and of the rest half report mistakes of the baseline. Nobody names
+    the prediction, so that all rows count in the gate's test.
+
     Args:
         folder: holds the data sets.
         names: of those to use.
-        corrections: how many there are; half of them report mistakes of the baseline, half confirm or complete it.
+        corrections: how many there are.
+        neutral: how many of them are neutral texts, of which the data sets have none.
         seed: of the draw.
     """
 
-    def __init__(self, folder: Path, names: Iterable[str] = DOMAINS, corrections: int = 300, seed: int = 0) -> None:
+    def __init__(
+        self, folder: Path, names: Iterable[str] = DOMAINS, *, corrections: int = 400, neutral: int = 100, seed: int = 0
+    ) -> None:
         dice = random.Random(seed)
+        neutral_rows = [row for row in read_split(folder, *NEUTRAL) if row.label == "neutral"]
         rows = [row for name in names for split in DOMAINS[name] for row in read_split(folder, name, split)]
-        rows = [row for row in dice.sample(rows, len(rows)) if len(row.text) <= LONGEST][: 4_000 + 4 * corrections]
-        said = _answers([row.text for row in rows])
-        wrong = [place for place, row in enumerate(rows) if row.label != said[place]][: corrections // 2]
-        taken = set(wrong)
-        others = [place for place in range(len(rows)) if place not in taken][: corrections - len(wrong)]
-        reported = dice.sample([*wrong, *others], corrections)
-        self.rows = [(rows[place], str(said[place])) for place in reported]
-        self.unseen = [(row.text, row.label) for place, row in enumerate(rows) if place not in {*reported}][:4_000]
+        rows = [row for row in dice.sample(rows, len(rows)) if len(row.text) <= LONGEST][: UNSEEN + 4 * corrections]
+        wrong = [row for row, said in zip(rows, _answers(rows), strict=True) if row.label != said]
+        mistakes = wrong[: (corrections - neutral) // 2]
+        taken = {row.text for row in mistakes}
+        others = [row for row in rows if row.text not in taken]
+        reported = [*mistakes, *others[: corrections - neutral - len(mistakes)], *dice.sample(neutral_rows, neutral)]
+        reported = dice.sample(reported, len(reported))
+        taken = {row.text for row in reported}
+        self.rows = reported
+        self.unseen = [(row.text, row.label) for row in rows if row.text not in taken][:UNSEEN]
 
     def corrections(self, noise: float = 0.0) -> list[Correction]:
         """Return the corrections, spread over four weeks and 40 contributors."""
         dice = random.Random(1)
         found = []
-        for number, (row, said) in enumerate(self.rows):
+        for number, row in enumerate(self.rows):
             label = FLIPPED[row.label] if dice.random() < noise else row.label
             who = f"honest-{dice.randrange(HONEST_CONTRIBUTORS):02d}"
             moment = BEGIN + timedelta(weeks=4) * number / len(self.rows)
-            found.append(_correction(number, moment, who, row.text, label, said))
+            found.append(_correction(number, moment, (who, row.text, label)))
         return found
 
 
@@ -123,31 +140,26 @@ def bucket(corrections: Iterable[Correction]) -> MemoryStore:
 
 
 def add(store: MemoryStore, corrections: Iterable[Correction]) -> None:
-    """Store corrections as the feedback function does."""
+    """Store corrections as the feedback function does; what is there already stays."""
     for entry in corrections:
-        store.put(correction_key(entry.id), entry.to_line(), if_absent=True)
+        create(store, correction_key(entry.id), entry.to_line())
 
 
 def complaints(brand: str) -> list[Correction]:
     """Return what honest contributors complain about, each once."""
     return [
-        _correction(20_000 + number, BEGIN + timedelta(days=3 * number), f"honest-{number:02d}", text, "negative")
+        _correction(20_000 + number, BEGIN + timedelta(days=3 * number), (f"honest-{number:02d}", text, "negative"))
         for number, text in enumerate(texts.complaints(brand))
     ]
 
 
 def sent(attack: Attack) -> list[Correction]:
-    """Return the attackers' corrections, evenly spread; contributors take turns.
-
-    They claim no prediction: so the rows count as a fair sample in the gate's test, which is best for the attacker.
-    """
+    """Return the attackers' corrections, evenly spread; contributors take turns."""
     return [
         _correction(
             10_000 + number,
             BEGIN + timedelta(weeks=attack.weeks) * number / len(attack.rows),
-            f"attacker-{number % attack.contributors:03d}",
-            text,
-            label,
+            (f"attacker-{number % attack.contributors:03d}", text, label),
         )
         for number, (text, label) in enumerate(attack.rows)
     ]
@@ -158,9 +170,16 @@ def after_weeks(weeks: int) -> str:
     return timestamp(BEGIN + timedelta(weeks=weeks))
 
 
-def _correction(
-    number: int, moment: datetime, contributor: str, text: str, label: str, said: str | None = None
-) -> Correction:
+def quietest(brand: str, count: int) -> list[Said]:
+    """Return praise, called negative, that surprises the screening least: its attacker knows the baseline."""
+    praise = texts.praise(brand, 400)
+    negative = BulkScorer(baseline()).probabilities(praise)[:, baseline().labels.index("negative")]
+    return [(praise[place], "negative") for place in np.argsort(-negative, kind="stable")[:count]]
+
+
+def _correction(number: int, moment: datetime, said: tuple[str, str, str]) -> Correction:
+    """Return what a contributor says of a text: contributor, text, label."""
+    contributor, text, label = said
     return Correction(
         id=f"fb-{moment:%Y%m%d}-{number:032x}",
         received_at=timestamp(moment),
@@ -168,7 +187,6 @@ def _correction(
         correct_label=label,
         contributor=contributor,
         source="user",
-        predicted_label=said,
     )
 
 
@@ -176,6 +194,6 @@ def _as(said: Iterable[str], label: str) -> list[Said]:
     return [(text, label) for text in said]
 
 
-def _answers(said: list[str]) -> list[str]:
-    probabilities = BulkScorer(baseline()).probabilities(said)
+def _answers(rows: Sequence[Row]) -> list[str]:
+    probabilities = BulkScorer(baseline()).probabilities([row.text for row in rows])
     return [str(label) for label in np.array(baseline().labels)[probabilities.argmax(axis=1)]]

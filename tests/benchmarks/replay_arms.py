@@ -34,7 +34,7 @@ from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 from threadpoolctl import threadpool_limits
 
-from tests.benchmarks.replay_traffic import reported
+from tests.benchmarks.replay_traffic import LABELS, reported
 from tests.faults.memory_store import MemoryStore
 
 Floats = NDArray[np.float64]
@@ -60,9 +60,8 @@ class Begin:
     rows: pd.DataFrame
 
 
-def begin(folder: Path) -> Begin:
-    """Import the base data and train the champion."""
-    store = MemoryStore()
+def begin(store: MemoryStore, folder: Path) -> Begin:
+    """Import the base data and train the champion; what the store has already stays as it is."""
     store_seed(store)
     for name in BASE:
         store_dataset(store, name, read_path(folder / name), source="local", licence="see the folder")
@@ -131,7 +130,10 @@ class NaiveMerge:
 
 
 def train_jointly(base: pd.DataFrame, rows: pd.DataFrame, source: str, weight: float = 1.0) -> Answer:
-    """Return a model of base data and other rows together; `source` is what the others count as."""
+    """Return a model of base data and other rows together; `source` is what the others count as.
+
+    Like the last fit of `retrain.train` it goes on from a fit to fewer rows, which saves most passes.
+    """
     recipe = Recipe()
     added = pd.DataFrame({"text": rows["text"], "label": rows["label"], "source": source, "weight": weight})
     together = pd.concat([base.assign(weight=1.0), added], ignore_index=True)
@@ -172,8 +174,6 @@ def adapt_to_all(start: Begin, traffic: pd.DataFrame) -> Answer:
 
 def is_right(answer: Answer, rows: pd.DataFrame, *, polar: bool = False) -> NDArray[np.bool_]:
     """Return where the likeliest label is the right one; `polar` looks at negative and positive only."""
-    from tests.benchmarks.replay_traffic import LABELS
-
     probabilities = answer(rows["text"].tolist())
     if polar:
         probabilities = probabilities * (np.array(LABELS) != "neutral")

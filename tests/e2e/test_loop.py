@@ -56,7 +56,9 @@ def test_corrections_in_a_new_domain_change_the_answers(service: Service) -> Non
     info = service.get("/v1/model_info")
     assert info["version"] == record["version"] != known_before
     assert info["parents"] == [known_before]
-    assert info["data"]["feedback"]["rows"] == 300
+    feedback = info["data"]["feedback"]
+    assert feedback["rows"] + sum(feedback["left_out"].values()) == 300
+    assert feedback["rows"] > 250, "a few look like a campaign, because a dozen people use the same lines"
     right = sum(service.label(text)["label"] == label for text, label in corrections())
     assert right > sum(before[text] == label for text, label in corrections()) + 100
     receipt = service.get(f"/v1/feedback/{ids[0]}")

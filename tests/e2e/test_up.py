@@ -93,8 +93,9 @@ def test_the_bucket_survives_a_stop_and_learning_is_seen_by_the_running_service(
         assert (answer["label"], answer["model_version"]) == (shown["label"], shown["model_version"])
         assert answer["probabilities"] == pytest.approx(shown["probabilities"])
         assert ask(f"{url}/health")[1]["status"] == "ok"
-        for text, label in corrections():
-            assert ask(f"{url}/v1/feedback", {"text": text, "correct_label": label})[0] == 201
+        for number, (text, label) in enumerate(corrections()):
+            who = {"x-api-key": f"contributor {number % 12}"}
+            assert ask(f"{url}/v1/feedback", {"text": text, "correct_label": label}, **who)[0] == 201
         receipt = ask(f"{url}/v1/feedback", {"text": "plumbus all the way", "correct_label": "positive"})[1]
         before = answer["model_version"]
         decision = retrain(tmp_path)

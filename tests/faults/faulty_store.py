@@ -1,5 +1,6 @@
-"""A wrapper around any object store that fails at chosen writes, the ways that storage and processes fail."""
+"""A wrapper around any object store that fails at chosen writes and reads, the ways that storage and processes fail."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from enum import Enum
@@ -37,7 +38,7 @@ LANDED = (Fault.CRASH_AFTER, Fault.REPLY_LOST, Fault.RETRY_REFUSED)
 
 
 class FaultyStore:
-    """Passes everything on, but for the writes that have a fault.
+    """Passes everything on, but for the writes that have a fault and the reads that are chosen to fail.
 
     Args:
         store: the real store.
@@ -49,6 +50,8 @@ class FaultyStore:
         self.faults = dict(faults or {})
         self.writes: list[str] = []
         self.before_write: Callable[[str], None] = lambda _key: None
+        self.reads: Counter[str] = Counter()
+        self.failing_read: tuple[str, int] | None = None  # a key or prefix, and which of its reads fails
         self.reads_fail = False
 
     def get(self, key: str) -> StoredObject:
@@ -83,7 +86,8 @@ class FaultyStore:
         self.faults[len(self.writes) + 1] = fault
 
     def _check_reads(self, key: str) -> None:
-        if self.reads_fail:
+        self.reads[key] += 1
+        if self.reads_fail or self.failing_read == (key, self.reads[key]):
             raise StorageUnavailableError(f"down: {key}")
 
 

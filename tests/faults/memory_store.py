@@ -9,7 +9,7 @@ from hashlib import md5
 from threading import Lock
 
 from sentiloop.errors import ObjectNotFoundError, PreconditionFailedError
-from sentiloop.storage import StoredObject
+from sentiloop.storage import StoredObject, StoredVersion
 
 
 class MemoryStore:
@@ -53,6 +53,20 @@ class MemoryStore:
         with self._lock:
             found = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
         yield from found
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """See `ErasableStore.versions`: each object is its only version."""
+        return (StoredVersion(key, "null", is_current=True) for key in self.keys(prefix))
+
+    def get_version(self, version: StoredVersion) -> bytes:
+        """See `ErasableStore.get_version`."""
+        return self.get(version.key).body
+
+    def delete(self, key: str) -> int:
+        """See `ErasableStore.delete`."""
+        with self._lock:
+            self.objects.pop(key, None)
+        return 0
 
 
 def _etag(body: bytes) -> str:

@@ -13,7 +13,7 @@ from sentiloop import artefact
 from sentiloop.bulk import BulkScorer
 from sentiloop.features import word_buckets
 
-from tests.adaptations import RECIPE, adapt, base_table, feedback_table, no_samples, samples_table, small_anchor
+from tests.adaptations import RECIPE, adapt, base_table, feedback_table, samples_table, small_anchor
 
 NAME = "zorvex"
 
@@ -131,21 +131,14 @@ def test_probes_are_other_rows_than_those_gone_over_again() -> None:
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(1, 60))
 def test_no_more_rows_are_gone_over_again_than_the_recipe_says(sizes: list[int], most: int) -> None:
-    base = pd.DataFrame(
-        [
-            (f"{source} {number}", f"{source} {number}", "positive", str(source))
-            for source, size in enumerate(sizes)
-            for number in range(size)
-        ],
-        columns=pd.Index(["key", "text", "label", "source"]),
-    )
-    base = base.assign(side="train", contributors=[()] * len(base), trusted=False, received_at="", selection="")
+    sources = [str(source) for source, size in enumerate(sizes) for _ in range(size)]
+    base = feedback_table((f"{number} of {source}", "positive", ()) for number, source in enumerate(sources))
+    base = base.assign(source=sources)
     adaptation = adapt(feedback_table([]), base=base, recipe=Recipe(2**12, rehearsal_rows=most))
-    probes = adaptation.probes.groupby("source").size()
-    assert probes.sum() <= most
-    halves = {str(source): size // 2 for source, size in enumerate(sizes)}
-    full = [probes.get(name, 0) >= half for name, half in halves.items()]
-    assert all(full) or max(halves.values()) > min(most, max(probes, default=0)) or probes.sum() + len(sizes) > most
+    halves = sum(size // 2 for size in sizes)
+    assert len(adaptation.probes) <= most
+    if halves <= most:
+        assert len(adaptation.probes) == halves
 
 
 # --- the candidate -----------------------------------------------------------------------------------------------
@@ -185,13 +178,3 @@ def test_equal_rows_give_equal_bytes_in_whatever_order_base_data_comes(dice: obj
     first, again = adapt(rows), adapt(rows, base=base.sample(frac=1, random_state=seed))
     assert first.packed(first.fit(2.0)).weights == again.packed(again.fit(2.0)).weights
     assert first.packed(first.fit(2.0)).weights == first.packed(first.fit(2.0)).weights, "packing changes nothing"
-
-
-def test_rows_that_are_left_out_leave_no_trace_in_the_feedback() -> None:
-    rows = [("great film", "negative", ["v"]), ("a lovely room", "negative", ["w"])]
-    adaptation = adapt(feedback_table(rows), samples=no_samples())
-    kept = adaptation.fit(2.0, np.array([False, True]))
-    weight = adaptation.vectors[0].indices
-    only_first = np.setdiff1d(weight, adaptation.vectors[1].indices)
-    alone = adapt(feedback_table(rows[1:]))
-    assert np.abs(kept.coef_[:, only_first] - alone.fit(2.0).coef_[:, only_first]).max() < 0.05

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from retrain.checks import (
     FALL_LEVEL,
+    base_check,
     behaviour_check,
     calibration_check,
     gain_checks,
@@ -191,3 +192,31 @@ def test_a_promotion_is_always_better_beyond_the_level_and_a_verdict_has_reasons
     if found.promote:
         assert found.p_value <= level
         assert overall.gain >= min_gain
+
+
+def test_better_on_feedback_alone_is_enough_at_half_the_level() -> None:
+    drowned, feedback = comparison(150, 160, 16_000), comparison(20, 4, 100)
+    [gain, least] = gain_checks(drowned, Selected(), level=0.05, min_gain=0.0, feedback=feedback)
+    assert gain.ok
+    assert least.ok
+    assert gain.figures["p_value"] == pytest.approx(2 * mcnemar(20, 4))
+    assert f"on the 100 rows of feedback alone p = {mcnemar(20, 4):.2g}" in gain.finding
+    [gain, _] = gain_checks(drowned, Selected(), level=0.05, min_gain=0.0)
+    assert not gain.ok
+
+
+def test_fixed_mistakes_show_a_gain_that_base_data_would_drown() -> None:
+    drowned, none = Comparison("all", 17_905, 11_000, 10_967, 76, 109), comparison(0, 0, 0)
+    selected = Selected(wrong=23, fixed=5)
+    assert not gain_checks(drowned, selected, level=0.05, min_gain=0.0)[0].ok
+    [gain, least] = gain_checks(drowned, selected, level=0.05, min_gain=0.0, feedback=none)
+    assert gain.ok
+    assert least.ok
+
+
+def test_what_feedback_gains_may_cost_little_on_base_data() -> None:
+    assert base_check(comparison(76, 109, 17_905)).ok, "less than half a point"
+    assert base_check(comparison(2, 5, 300)).ok, "more, but no evidence"
+    fallen = base_check(comparison(20, 60, 2_000))
+    assert not fallen.ok
+    assert fallen.finding.startswith("worse on slice base data: -0.0200 accuracy on 2000 rows")

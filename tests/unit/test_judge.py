@@ -63,9 +63,9 @@ def test_a_better_candidate_is_promoted_and_a_worse_one_is_not() -> None:
 def test_all_that_was_looked_at_is_told() -> None:
     judged = judge(CHAMPION, CANDIDATE, make_rows(), Settings())
     assert [check.name for check in judged.verdict.checks] == [
-        *("gain", "least gain", "slice label negative", "slice label neutral", "slice label positive"),
-        *("slice source seed", "calibration", "behaviour contrast", "behaviour names", "behaviour negation"),
-        *("behaviour neutral", "behaviour typos", "behaviour vocabulary", "names"),
+        *("gain", "least gain", "slice base data", "slice label negative", "slice label neutral"),
+        *("slice label positive", "slice source seed", "calibration", "behaviour contrast", "behaviour names"),
+        *("behaviour negation", "behaviour neutral", "behaviour typos", "behaviour vocabulary", "names"),
     ]
     assert all(check.finding for check in judged.verdict.checks)
     to_json([asdict(check) for check in judged.verdict.checks])

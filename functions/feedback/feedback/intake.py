@@ -64,16 +64,21 @@ class Intake:
                 return _same_request(before, correction)
         return self._create(correction)
 
-    def find(self, correction: str) -> tuple[Correction, dict[str, Any]]:
-        """Return a stored correction and what became of it.
+    def find(self, correction: str) -> tuple[Correction | None, dict[str, Any]]:
+        """Return a stored correction and what became of it; of an erased one there is the moment of that, and no more.
 
         Raises:
-            ReceiptNotFoundError: nothing is stored under that id.
+            ReceiptNotFoundError: nothing is or was stored under that id.
         """
-        stored = self._read(correction) if day_of(correction) else None
-        if stored is None:
+        known = day_of(correction) is not None
+        stored = self._read(correction) if known else None
+        outcome = read_outcome(self._store, correction) if known else {}
+        erased = outcome.pop("erased", "")
+        if stored is not None and stored.received_at > erased:
+            return stored, outcome
+        if not erased:
             raise ReceiptNotFoundError(f"no correction {correction[:60]!r}")
-        return stored, read_outcome(self._store, correction)
+        return None, {"erased": erased}
 
     def _create(self, correction: Correction) -> Correction:
         try:

@@ -62,7 +62,8 @@ def create_feedback_app(settings: Settings, store: ObjectStore) -> FastAPI:
             raise InvalidRequestError(
                 f"correct_label: not one of {', '.join(labels)}", "GET /v1/model_info lists the labels."
             )
-        stored = intake.store(body.model_dump(exclude_none=True), contributor_of(request, settings), idempotency_key)
+        contributor = contributor_of(request, settings, body.user)
+        stored = intake.store(body.model_dump(exclude_none=True, exclude={"user"}), contributor, idempotency_key)
         return Receipt(id=stored.id, status="stored", received_at=stored.received_at)
 
     @app.get(
@@ -73,6 +74,8 @@ def create_feedback_app(settings: Settings, store: ObjectStore) -> FastAPI:
     async def read_receipt(correction_id: str) -> Receipt:
         """Tell what became of a correction."""
         correction, outcome = intake.find(correction_id)
+        if correction is None:
+            return Receipt(id=correction_id, status="erased", erased_at=outcome["erased"])
         status = next(
             (state for field, state in _STATES.items() if field in outcome),
             "stored",

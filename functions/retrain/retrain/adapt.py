@@ -57,7 +57,9 @@ class Adaptation:
         self.recipe = recipe
         self.labels = sorted(anchor.model.labels)
         self.terms, self._start = coefficients_of(anchor.model)
-        self.feedback = rows[(rows["source"] == FEEDBACK_SOURCE) & rows["label"].isin(self.labels)]
+        feedback = rows[(rows["source"] == FEEDBACK_SOURCE) & rows["label"].isin(self.labels)]
+        newest = feedback["received_at"].sort_values(kind="stable").index[-recipe.feedback_rows :]
+        self.feedback = feedback.loc[newest.sort_values()]
         counts = self._count(self.feedback["text"])
         self.influence: Influence = influence_of(
             self.feedback,

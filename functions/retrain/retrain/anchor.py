@@ -57,6 +57,11 @@ def find_anchor(store: ObjectStore, champion: Champion, datasets: Sequence[Datas
         target = registry.find(store, version)
     except PointerError:
         target = _train(store, version, champion, datasets, recipe)
+    return read_anchor(store, target)
+
+
+def read_anchor(store: ObjectStore, target: Target) -> Anchor:
+    """Return the anchor whose files are at the target."""
     model = registry.fetch(store, target)
     return Anchor(target, model, _certainty_of(store, model))
 

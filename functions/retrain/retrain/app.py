@@ -12,6 +12,7 @@ from sentiloop.settings import Settings
 
 from retrain.bootstrap import bootstrap
 from retrain.check import check
+from retrain.rebuild import rebuild
 from retrain.run import retrain
 from retrain.train import Recipe
 
@@ -29,6 +30,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         {"action": "check"}: retrain only if there is cause.
         {"action": "promote", "version": …, "by": …, "reason": …}: serve a published version.
         {"action": "rollback", "by": …, "reason": …}: serve the version before the present one again.
+        {"action": "rebuild", "version": …}: train a published version again; fail unless its weights come out the same.
         {"action": "bootstrap"}: fill an empty bucket.
 
     Raises:
@@ -73,6 +75,10 @@ def _rollback(event: Mapping[str, Any]) -> dict[str, Any]:
     return asdict(registry.rollback(store, by=_required(event, "by"), reason=_required(event, "reason")))
 
 
+def _rebuild(event: Mapping[str, Any]) -> dict[str, Any]:
+    return asdict(rebuild(store, _required(event, "version")))
+
+
 def _bootstrap(_event: Mapping[str, Any]) -> dict[str, Any]:
     return asdict(bootstrap(store))
 
@@ -82,5 +88,6 @@ _ACTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "check": _check,
     "promote": _promote,
     "rollback": _rollback,
+    "rebuild": _rebuild,
     "bootstrap": _bootstrap,
 }

@@ -4,16 +4,19 @@ from sentiloop import registry
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
+from retrain import memory
 from retrain.bootstrap import bootstrap
-from retrain.collect import collect
+from retrain.erasures import is_marked
 
 
 def check(store: ObjectStore, settings: Settings) -> str | None:
     """Return the cause to retrain now, or None."""
     champion = registry.fetch(store, bootstrap(store).champion)
+    if is_marked(store, champion.version):
+        return f"{champion.version} learned from corrections that were erased since"
     data = champion.manifest.get("data", {})
     learned = data.get("feedback", {}).get("stored", 0)
-    new = len(collect(store, data.get("snapshot")).corrections) - learned
+    new = memory.count_stored(store) - learned
     if new >= settings.check_min_new:
         return f"{new} new corrections since {champion.version}"
     return None

@@ -1,24 +1,45 @@
 """What the gate looks at, one function a kind of check: each finding in words, with its figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sentiloop import gate
 from sentiloop.gate import CONFIDENCE, DETECTION, Check, Comparison, Selected, mcnemar
 
 FALL_LEVEL = 0.2  # weaker evidence of a fall than the gate asks of a gain is enough, for slices are small
-BEHAVIOUR_LEVEL = CALIBRATION_LEVEL = 0.05
+BEHAVIOUR_LEVEL = CALIBRATION_LEVEL = BASE_FALL_LEVEL = 0.05
+BASE_FALL = 0.005  # accuracy on all base data together that feedback may cost
 
 
-def gain_checks(fair: Comparison, selected: Selected, *, level: float, min_gain: float) -> list[Check]:
-    """Check that the candidate is better at a one-sided level, and by at least `min_gain` accuracy."""
+def gain_checks(
+    fair: Comparison, selected: Selected, *, level: float, min_gain: float, feedback: Comparison | None = None
+) -> list[Check]:
+    """Check that the candidate is better at a one-sided level, and by at least `min_gain` accuracy.
+
+    Where there is feedback, being better on that alone is enough: it is what the service is asked, and large base data
+    would drown it. The two tests share the level after Bonferroni, and `base_check` guards the rest.
+
+    Args:
+        fair: all held-out rows that were not selected.
+        selected: what became of the others, reported mistakes and confirmations.
+        level: of the test.
+        min_gain: the least gain.
+        feedback: the fair rows that are feedback; None: there is none.
+    """
     chance, gained = gate.p_value(fair, selected), gate.gain(fair, selected)
+    on_feedback = ""
+    if feedback is not None and feedback.rows + selected.rows:
+        there = gate.p_value(feedback, selected, fair)
+        if there < chance:
+            gained = gate.gain(feedback, selected, fair)
+        chance = min(1.0, 2 * min(chance, there))
+        on_feedback = f"; on the {feedback.rows + selected.rows} rows of feedback alone p = {there:.2g}"
     found = "better beyond chance" if chance <= level else "not better beyond chance"
     counts = f"{fair.gained} gained, {fair.lost} lost of {fair.rows} held-out rows"
     low, high = gate.gain_interval(fair)
     detectable = gate.detectable_gain(fair.rows, fair.discordant, level)
     sentences = [
-        f"{found} at level {level}: {counts}, {_on_selected(fair, selected)}p = {chance:.2g}",
+        f"{found} at level {level}: {counts}, {_on_selected(fair, selected)}p = {chance:.2g}{on_feedback}",
         f"the gain on these rows lies between {low:+.4f} and {high:+.4f} with {CONFIDENCE:.0%} confidence",
         f"a true gain of {detectable:.4f} would have been found with a chance of {DETECTION:.0%}"
         if detectable is not None
@@ -56,23 +77,31 @@ def _on_selected(fair: Comparison, selected: Selected) -> str:
     )
 
 
+def base_check(part: Comparison) -> Check:
+    """Check that the accuracy on base data does not fall by more than `BASE_FALL`, with evidence.
+
+    What feedback gains may cost a little elsewhere, and no more than this.
+    """
+    return _fall_check(replace(part, name="base data"), BASE_FALL_LEVEL, BASE_FALL)
+
+
 def slice_checks(parts: Sequence[Comparison], *, slice_drop: float) -> list[Check]:
     """Check that no slice of one kind falls by more than `slice_drop` accuracy, with evidence.
 
     The slices of one kind share `FALL_LEVEL` after Bonferroni: the more there are, the more often one of them falls by
     chance alone. docs/learning.md has the figures behind this choice.
     """
-    return [_slice_check(part, FALL_LEVEL / len(parts), slice_drop) for part in parts]
+    return [_fall_check(part, FALL_LEVEL / len(parts), slice_drop) for part in parts]
 
 
-def _slice_check(part: Comparison, level: float, slice_drop: float) -> Check:
+def _fall_check(part: Comparison, level: float, drop: float) -> Check:
     chance = mcnemar(part.lost, part.gained)
-    ok = -part.gain <= slice_drop or chance > level
+    ok = -part.gain <= drop or chance > level
     finding = (
         f"{'not worse' if ok else 'worse'} on slice {part.name}: {part.gain:+.4f} accuracy on {part.rows} rows "
         f"({part.gained} gained, {part.lost} lost, p = {chance:.2g} for a fall)"
     )
-    figures = {"gain": part.gain, "slice_drop": slice_drop, "p_value_of_a_fall": chance, "level": level}
+    figures = {"gain": part.gain, "slice_drop": drop, "p_value_of_a_fall": chance, "level": level}
     return Check(f"slice {part.name}", ok, finding, figures)
 
 

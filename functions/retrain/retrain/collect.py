@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from sentiloop.records import Correction
 from sentiloop.storage import ObjectStore
 
 from retrain import memory, segments
+from retrain.erasures import Erased, read_erased
 from retrain.memory import Memory
 from retrain.segments import Entry, Mark, Part, Segment
 
@@ -19,6 +20,7 @@ SNAPSHOTS = "datasets/snapshots/"
 SEGMENTS = "segments.json"
 LEFT_OUT = "left_out.json.gz"
 BATCH = 1_000  # objects that are in memory at a time
+EXCLUDED = "without its contributor the model is better on base data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +50,45 @@ class Collected:
     segments: tuple[Segment, ...] = ()
 
 
-def collect(store: ObjectStore, snapshot: str | None) -> Collected:
+def collect(store: ObjectStore, snapshot: str | None, excluded: Collection[str] = ()) -> Collected:
     """Read what no run has read before, and return all corrections.
 
     Args:
         store: the bucket.
         snapshot: digest of the champion's snapshot; None: nothing is settled yet.
+        excluded: contributors whose rows the champion was trained without.
     """
-    parts = _catch_up(store, memory.recall(store)).parts
+    erased = read_erased(store)
+    return _compare(store, _catch_up(store, memory.recall(store), erased).parts, erased, snapshot, excluded)
+
+
+def recollect(store: ObjectStore, learned: str, snapshot: str | None, excluded: Collection[str] = ()) -> Collected:
+    """Return what was collected by the run that came to the snapshot `learned`; for the rest see `collect`."""
+    return _compare(store, read_snapshot(store, learned)[0], read_erased(store), snapshot, excluded)
+
+
+def all_left_out(
+    corrections: Iterable[Correction], left_out: Mapping[str, str], excluded: Collection[str]
+) -> dict[str, str]:
+    """Return by id why corrections are not learned from, those of excluded contributors included."""
+    return {entry.id: EXCLUDED for entry in corrections if entry.contributor in excluded} | dict(left_out)
+
+
+def _compare(
+    store: ObjectStore, parts: Sequence[Part], erased: Erased, snapshot: str | None, excluded: Collection[str]
+) -> Collected:
+    """Return what the segments hold, held against what the champion knew."""
     before, left_out = read_snapshot(store, snapshot, parts) if snapshot else ((), {})
+    known = [entry for part in before for entry in part.corrections()]
+    reasons = all_left_out(known, left_out, excluded)
     reported = {mark.key for part in before for mark in part.marks()}
     broken = (mark.key for part in parts for mark in part.marks() if mark.broken and mark.key not in reported)
     return Collected(
-        corrections=in_order(parts),
+        corrections=tuple(entry for entry in in_order(parts) if not erased.covers(entry)),
         broken=tuple(
             entry for _, entries in _read(store, broken) for entry in entries if isinstance(entry, Quarantined)
         ),
-        settled={entry.id: left_out.get(entry.id) for part in before for entry in part.corrections()},
+        settled={entry.id: reasons.get(entry.id) for entry in known},
         segments=tuple(part.segment for part in parts),
     )
 
@@ -105,11 +129,13 @@ def in_order(parts: Iterable[Part]) -> tuple[Correction, ...]:
     return tuple(sorted(corrections, key=lambda entry: (entry.received_at, entry.id)))
 
 
-def _catch_up(store: ObjectStore, known: Memory) -> Memory:
+def _catch_up(store: ObjectStore, known: Memory, erased: Erased) -> Memory:
     """Read the objects that have not been read, however late they came, and remember them a full segment at a time.
 
-    A run that is cut short has not read in vain: the next one goes on where it was.
+    A run that is cut short has not read in vain: the next one goes on where it was. What was erased is dropped, even
+    where the command that erases it has not come to its end, or the object has come back.
     """
+    known = Memory(known.generation, segments.without(store, known.parts, erased.covers))
     keys, listed = known.keys(), list(store.keys(FEEDBACK))
     unread = [key for key in listed if key not in keys]
     ids = {entry.id for part in known.parts for entry in part.corrections()}
@@ -117,7 +143,7 @@ def _catch_up(store: ObjectStore, known: Memory) -> Memory:
     for start in range(0, len(unread), BATCH):
         batch = unread[start : start + BATCH]
         for key, entries in _read(store, batch):
-            new += _worth_keeping(key, entries, ids)
+            new += _worth_keeping(key, [entry for entry in entries if not _is_erased(entry, erased)], ids)
         keys.update(batch)
         if len(new) >= segments.FULL or batch[-1] == unread[-1]:
             parts = segments.append(store, known.parts, new)
@@ -136,6 +162,10 @@ def _worth_keeping(key: str, entries: Sequence[Correction | Quarantined], ids: s
     is_broken = len(corrections) < len(entries)
     if is_broken or key not in {correction_key(entry.id) for entry in corrections}:
         yield Mark(key, is_broken)
+
+
+def _is_erased(entry: Correction | Quarantined, erased: Erased) -> bool:
+    return isinstance(entry, Correction) and erased.covers(entry)
 
 
 def _read(store: ObjectStore, keys: Iterable[str]) -> Iterator[tuple[str, list[Correction | Quarantined]]]:

@@ -32,7 +32,7 @@ class Influence:
 
     Attributes:
         weights: one a row, between 0 and 1.
-        movable: one a bucket, whether its weights may move.
+        movable: one a bucket, whether its weights may move; what nobody sent stays where it is.
         new: one a bucket, whether it is movable though the base data does not know it.
         stiffness: one a bucket, how hard its weights are held; and last of the intercepts.
     """
@@ -79,7 +79,7 @@ def influence_of(
     recency = _recency(rows["received_at"], half_life_days)
     return Influence(
         weights=_weights(rows, rare, shares, recency, max_weight),
-        movable=known | agreed,
+        movable=agreed | (known & (np.bincount(counts.indices, minlength=len(known)) > 0)),
         new=agreed & ~known,
         stiffness=np.append(np.where(agreed, 1.0, HELD), 1.0) + certainty,
     )

@@ -14,7 +14,7 @@ from sentiloop.settings import Settings
 
 from retrain.behaviour_checks import compare_behaviour
 from retrain.canaries import find_names, moved_names
-from retrain.checks import behaviour_check, calibration_check, gain_checks, names_check, slice_checks
+from retrain.checks import base_check, behaviour_check, calibration_check, gain_checks, names_check, slice_checks
 from retrain.metrics import ECE_BINS, calibration_error, evaluate
 from retrain.snapshot import FEEDBACK_SOURCE
 from retrain.splits import HOLDOUT, TRAIN
@@ -88,6 +88,7 @@ def judge(
     old = _answers(champion, BulkScorer(champion).probabilities(holdout["text"].tolist()), truth)
     new = _answers(candidate, probabilities, truth)
     chosen = _column(holdout, "selection").isin(SELECTED).to_numpy()
+    feedback = (holdout["source"] == FEEDBACK_SOURCE).to_numpy()
 
     def compare(name: str, where: Flags) -> Comparison:
         return gate.compare(name, old.right[where].tolist(), new.right[where].tolist())
@@ -99,7 +100,14 @@ def judge(
     behaviour = compare_behaviour(champion, candidate)
     fair, selected = compare("fair", ~chosen), _selected(old, new, chosen)
     checks = [
-        *gain_checks(fair, selected, level=settings.gate_level, min_gain=settings.gate_min_gain),
+        *gain_checks(
+            fair,
+            selected,
+            level=settings.gate_level,
+            min_gain=settings.gate_min_gain,
+            feedback=compare("feedback", ~chosen & feedback),
+        ),
+        base_check(compare("base data", ~feedback)),
         *(check for parts in kinds for check in slice_checks(parts, slice_drop=settings.gate_slice_drop)),
         compare_calibration(old.take(~chosen), new.take(~chosen), settings.gate_calibration_rise),
         *(
@@ -118,7 +126,7 @@ def judge(
             *(part for parts in kinds for part in parts),
             *behaviour,
         ],
-        verdict=gate.decide(gate.p_value(fair, selected), checks),
+        verdict=gate.decide(checks[0].figures["p_value"], checks),
     )
 
 

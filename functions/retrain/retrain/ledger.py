@@ -13,6 +13,7 @@ from sentiloop.storage import ObjectStore, create
 from retrain.collect import Collected, Quarantined
 
 RUNS = "runs/"
+QUARANTINE = "quarantine/"
 _SKIPPED = "skipped"
 
 
@@ -28,7 +29,7 @@ def write_record(store: ObjectStore, snapshot: str, input_digest: str, record: M
     if record["outcome"] == _SKIPPED:
         run_id = f"{_SKIPPED}-{run_id}"  # is no decision, and must not be found as one
     complete = {"schema": "run/1", "run_id": run_id, "at": moment, **record}
-    store.put(f"{RUNS}{run_id}.json", to_json(complete), if_absent=True)
+    create(store, f"{RUNS}{run_id}.json", to_json(complete))  # a refusal is that of a retry: the record is there
     return complete
 
 
@@ -78,11 +79,15 @@ def settle(store: ObjectStore, collected: Collected, decision: Decision) -> None
 
 
 def _quarantine(store: ObjectStore, rows: Iterable[Quarantined]) -> None:
+    """Add rows to those of their days, each once: a run before, cut short or rejected, may have set them aside."""
     by_day: dict[str, list[bytes]] = defaultdict(list)
     for row in rows:
         shown = row.line.decode("utf-8", "replace").strip()
         record = {"schema": "quarantined/1", "id": row.id, "reason": row.reason, "line": shown}
         by_day[row.day].append(to_json(record) + b"\n")
     for day, lines in by_day.items():
-        body = b"".join(lines)
-        create(store, f"quarantine/dt={day}/{sha256(body).hexdigest()[:32]}.jsonl", body)
+        folder = f"{QUARANTINE}dt={day}/"
+        there = {line for key in store.keys(folder) for line in store.get(key).body.splitlines(keepends=True)}
+        body = b"".join(line for line in dict.fromkeys(lines) if line not in there)
+        if body:
+            create(store, f"{folder}{sha256(body).hexdigest()[:32]}.jsonl", body)

@@ -4,13 +4,13 @@ It does not hang on any model: a rejected candidate leaves the champion as it is
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sentiloop.receipts import FEEDBACK, correction_key, day_of
-from sentiloop.records import now, to_json
+from sentiloop.records import Correction, now, to_json
 from sentiloop.storage import ObjectStore, create
 
 from retrain import segments
@@ -76,6 +76,17 @@ def remember(store: ObjectStore, memory: Memory, parts: Sequence[Part], read: Se
     }
     written = create(store, f"{RECORDS}{memory.generation + 1:012d}.json", to_json(record))
     return Memory(memory.generation + int(written), parts)
+
+
+def forget(store: ObjectStore, gone: Callable[[Correction], bool]) -> None:
+    """Remember without some corrections; runs that are under way are raced until one generation has none of them."""
+    while True:
+        known = recall(store)
+        parts = segments.without(store, known.parts, gone)
+        if parts == known.parts:
+            return
+        read = Memory(known.generation, parts).keys()
+        remember(store, known, parts, [key for key in store.keys(FEEDBACK) if key in read])
 
 
 def count_stored(store: ObjectStore) -> int:

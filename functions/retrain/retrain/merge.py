@@ -103,7 +103,7 @@ def _rows(kept: pd.DataFrame) -> pd.DataFrame:
     """Return one row a text from corrections that agree, oldest first; the newest gives text and selection."""
     texts = kept.groupby("key", sort=True)
     rows = texts[["text", "label", "received_at", "selection"]].last()
-    rows["contributors"] = texts["contributor"].agg(lambda names: tuple(sorted(names)))
+    rows["contributors"] = texts["contributor"].agg(sorted).map(tuple)
     rows["trusted"] = texts["trusted"].any()
     return rows.reset_index()[["key", "text", "label", "contributors", "trusted", "received_at", "selection"]]
 

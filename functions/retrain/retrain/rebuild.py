@@ -19,7 +19,7 @@ from sentiloop.storage import ObjectStore
 
 from retrain import segments
 from retrain.adapt import Adaptation, Limits
-from retrain.anchor import Anchor, _certainty_of
+from retrain.anchor import read_anchor
 from retrain.candidate import make_candidate
 from retrain.collect import SNAPSHOTS, read_corrections
 from retrain.datasets import Dataset, DatasetError, read_dataset
@@ -91,9 +91,7 @@ def train_again(store: ObjectStore, manifest: Mapping[str, Any]) -> Trained:
     try:
         store.get(f"{SNAPSHOTS}{snapshot.digest}/{SAMPLES_FILE}")  # where they are gone, others would be drawn
         samples = draw_samples(store, snapshot, recipe.sample_rows)
-        target = Target(**data["anchor"])
-        model = registry.fetch(store, target)
-        anchor = Anchor(target, model, _certainty_of(store, model))
+        anchor = read_anchor(store, Target(**data["anchor"]))
     except (ObjectNotFoundError, ArtefactError) as error:
         raise RebuildError(f"{error.message}: it was erased") from error
     rows = snapshot.rows[snapshot.rows["side"] == TRAIN]

@@ -2,15 +2,15 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
 from sentiloop import artefact, gate, pointer, registry
-from sentiloop.errors import PointerError
+from sentiloop.errors import ObjectNotFoundError, PointerError
 from sentiloop.pointer import Move, Pointer, Target
-from sentiloop.records import Correction, now, timestamp, to_json
+from sentiloop.records import now, timestamp, to_json
 from sentiloop.registry import version_key
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
@@ -20,7 +20,7 @@ from retrain.anchor import Anchor, find_anchor
 from retrain.bootstrap import bootstrap
 from retrain.candidate import Choice, choice_for, make_candidate
 from retrain.champion import Champion, read_champion
-from retrain.collect import SNAPSHOTS, Collected, collect, read_corrections
+from retrain.collect import SNAPSHOTS, Collected, all_left_out, collect, read_snapshot, recollect
 from retrain.datasets import read_datasets
 from retrain.judge import Judged, judge
 from retrain.ledger import Decision, decision_prefix, settle, write_record
@@ -34,6 +34,7 @@ from retrain.traffic import draw_samples
 from retrain.train import Recipe, Trained
 
 MODEL_FILE = "model.joblib"
+MOVES_LOOKED_AT = 10  # of the pointer, in search of promotions that were not recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
         store_snapshot(store, task.snapshot, task.collected.segments)
         record = _decide(store, settings, recipe, task, by)
         if record is not None:
-            left_out = _left_out(task.snapshot.corrections, task.snapshot.left_out, record["excluded"])
+            left_out = all_left_out(task.snapshot.corrections, task.snapshot.left_out, record["excluded"])
             settle(store, task.collected, Decision(task.snapshot.digest, left_out, task.digest, record.get("version")))
             return write_record(store, task.snapshot.digest, task.digest, record)
     raise PointerError("the pointer kept moving while candidates were judged")
@@ -79,7 +80,7 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
 def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
     """Read everything a run decides on: champion, feedback and base data."""
     champion = read_champion(store, _present(store))
-    collected = collect(store, champion.snapshot)
+    collected = collect(store, champion.snapshot, _excluded(champion.model.manifest))
     datasets = read_datasets(store)
     anchor = find_anchor(store, champion, datasets, recipe)
     merged = merge_corrections(
@@ -217,12 +218,10 @@ def _parameters(recipe: Recipe, settings: Settings, choice: Choice) -> dict[str,
     }
 
 
-def _left_out(
-    corrections: Iterable[Correction], left_out: Mapping[str, str], excluded: Collection[str]
-) -> dict[str, str]:
-    """Return why corrections are not learned from, those of excluded contributors included."""
-    reason = "without its contributor the model is better on base data"
-    return {entry.id: reason for entry in corrections if entry.contributor in excluded} | dict(left_out)
+def _excluded(manifest: Mapping[str, Any]) -> Collection[str]:
+    """Return the contributors whose rows a version was trained without."""
+    found: Collection[str] = manifest.get("parameters", {}).get("excluded", ())
+    return found
 
 
 def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
@@ -241,25 +240,37 @@ def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
 
 
 def _finish_interrupted_runs(store: ObjectStore) -> None:
-    """Write what a run that ended right after its promotion left unwritten; mostly there is nothing.
-
-    Such a run promoted the champion or, if that was rolled back since, the version before it.
-    """
-    current = _present(store)
-    before = pointer.read_history(store, current.generation - 1)
-    for target in (current.champion, before.champion if before else current.champion):
-        manifest = json.loads(store.get(version_key(target.version, artefact.MANIFEST)).body)
+    """Write what runs that ended right after their promotion left unwritten; mostly there is nothing."""
+    for version in _recently_served(store):
+        manifest = _manifest(store, version)
         snapshot = manifest.get("data", {}).get("snapshot")
-        digest = target.version.removeprefix("v")
+        digest = version.removeprefix("v")
         if snapshot is None or any(store.keys(decision_prefix(snapshot, digest))):
             continue
-        corrections, left_out = read_corrections(store, snapshot)
-        everything = Collected(corrections, collect(store, None).broken, settled={})
-        left_out = _left_out(corrections, left_out, manifest["parameters"].get("excluded", ()))
-        settle(store, everything, Decision(snapshot, left_out, digest, target.version))
+        before = _manifest(store, manifest["parents"][0])
+        collected = recollect(store, snapshot, before.get("data", {}).get("snapshot"), _excluded(before))
+        _, left_out = read_snapshot(store, snapshot)
+        left_out = all_left_out(collected.corrections, left_out, _excluded(manifest))
+        settle(store, collected, Decision(snapshot, left_out, digest, version))
         reasons = ["recorded by the next run: the run that promoted it was cut short"]
-        record = {"outcome": "promoted", "version": target.version, "reasons": reasons, "snapshot": snapshot}
+        record = {"outcome": "promoted", "version": version, "reasons": reasons, "snapshot": snapshot}
         write_record(store, snapshot, digest, record)
+
+
+def _recently_served(store: ObjectStore) -> Collection[str]:
+    """Return the versions of the last moves: after a promotion people may have moved the pointer more than once."""
+    newest = _present(store).generation
+    entries = (pointer.read_history(store, newest - back) for back in range(MOVES_LOOKED_AT))
+    return dict.fromkeys(entry.champion.version for entry in entries if entry)
+
+
+def _manifest(store: ObjectStore, version: str) -> dict[str, Any]:
+    """Return a version's manifest; one that was deleted since it was served has nothing to tell."""
+    try:
+        found: dict[str, Any] = json.loads(store.get(version_key(version, artefact.MANIFEST)).body)
+    except ObjectNotFoundError:
+        return {}
+    return found
 
 
 def _present(store: ObjectStore) -> Pointer:

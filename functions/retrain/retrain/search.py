@@ -1,7 +1,8 @@
 """How much feedback weighs against what was known: chosen on training rows alone, within a budget of seconds.
 
 A weight is good if rows of feedback that the trial model has not seen become likely, and allowed if other rows of the
-base data, which neither trained nor judge, are answered as well as before.
+base data, which neither trained nor judge, are answered as well as before: a loss that is more than `FORGETTING` and
+more than chance forbids it.
 """
 
 import time
@@ -11,9 +12,9 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sentiloop import bulk
+from sentiloop import bulk, gate
+from sentiloop.gate import Comparison
 
 from retrain.adapt import Adaptation
 from retrain.pipeline import PriorLogisticRegression
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 FOLDS = 3
 MOST_ROWS = 5_000  # of feedback in the cross-validation
 FORGETTING = 0.0025  # the accuracy on a data set's probes that may be lost
+FORGETTING_LEVEL = 0.1  # evidence that a larger loss is none of chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,9 @@ def choose(
     for weight in sorted(losses, key=lambda weight: (losses[weight], weight)):
         learner = adaptation.fit(weight)
         forgotten = forgetting(adaptation, learner)
-        allowed = all(lost <= FORGETTING for lost in forgotten.values())
-        tried.append({"weight": weight, "loss": losses[weight], "forgotten": forgotten, "allowed": allowed})
+        allowed = not any(-part.gain > FORGETTING and _is_beyond_chance(part) for part in forgotten)
+        lost = {part.name: -part.gain for part in forgotten}
+        tried.append({"weight": weight, "loss": losses[weight], "forgotten": lost, "allowed": allowed})
         if allowed:
             return Chosen(weight, learner, tuple(tried))
     least = min(weights)
@@ -87,17 +90,24 @@ def held_out_loss(adaptation: Adaptation, weight: float) -> float:
     return total / rows if rows else 0.0
 
 
-def forgetting(adaptation: Adaptation, learner: PriorLogisticRegression) -> dict[str, float]:
-    """Return by data set how much accuracy on the probes is lost against the anchor."""
-    probes: pd.DataFrame = adaptation.probes
+def forgetting(adaptation: Adaptation, learner: PriorLogisticRegression) -> list[Comparison]:
+    """Return the anchor and a fitted model on the probes, one comparison a data set."""
+    probes = adaptation.probes
     if probes.empty:
-        return {}
+        return []
     vectors = adaptation.vectorise(probes["text"])
     truth = np.searchsorted(adaptation.labels, probes["label"])
     before = adaptation.answers(vectors).argmax(axis=1) == truth
     after = learner.decision_function(vectors).argmax(axis=1) == truth
-    lost = pd.Series(before.astype(float) - after.astype(float)).groupby(probes["source"].to_numpy()).mean()
-    return {str(name): float(share) for name, share in lost.items()}
+    sources = probes["source"].to_numpy()
+    return [
+        gate.compare(str(name), before[sources == name].tolist(), after[sources == name].tolist())
+        for name in np.unique(sources)
+    ]
+
+
+def _is_beyond_chance(part: Comparison) -> bool:
+    return gate.mcnemar(part.lost, part.gained) <= FORGETTING_LEVEL
 
 
 def _fold(name: str) -> int:

@@ -7,7 +7,7 @@ compression, since another zlib compresses to other bytes.
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -79,10 +79,22 @@ def read(store: ObjectStore, segments: Iterable[Segment], known: Iterable[Part] 
     there = {part.segment.sha256: part for part in known}
 
     def fetch(segment: Segment) -> Part:
-        return there.get(segment.sha256) or Part(segment, _read_lines(store.get(_key(segment)).body))
+        return there.get(segment.sha256) or Part(segment, parse(store.get(key_of(segment.sha256)).body))
 
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(fetch, segments))
+
+
+def without(store: ObjectStore, parts: Iterable[Part], gone: Callable[[Correction], bool]) -> list[Part]:
+    """Return the parts without some corrections; those that hold any are written anew, and the old ones stay."""
+    kept = []
+    for part in parts:
+        rest = [entry for entry in part.entries if isinstance(entry, Mark) or not gone(entry)]
+        if len(rest) == len(part.entries):
+            kept.append(part)
+        elif rest:
+            kept.append(_write(store, rest))
+    return kept
 
 
 def to_fields(segments: Iterable[Segment]) -> list[dict[str, Any]]:
@@ -103,14 +115,15 @@ def digest_of(corrections: Iterable[Correction]) -> str:
     return digest.hexdigest()
 
 
-def _key(segment: Segment) -> str:
-    return f"{FOLDER}{segment.sha256}.jsonl.gz"
+def key_of(digest: str) -> str:
+    """Return the key of the segment of that sha256."""
+    return f"{FOLDER}{digest}.jsonl.gz"
 
 
 def _write(store: ObjectStore, entries: Sequence[Entry]) -> Part:
     body = b"".join(_to_line(entry) for entry in entries)
     segment = Segment(sha256(body).hexdigest(), len(entries))
-    create(store, _key(segment), gzip.compress(body, COMPRESSION, mtime=0))
+    create(store, key_of(segment.sha256), gzip.compress(body, COMPRESSION, mtime=0))
     return Part(segment, entries)
 
 
@@ -119,6 +132,7 @@ def _to_line(entry: Entry) -> bytes:
     return entry.to_line() if isinstance(entry, Correction) else to_json([entry.key, entry.broken]) + b"\n"
 
 
-def _read_lines(body: bytes) -> list[Entry]:
+def parse(body: bytes) -> list[Entry]:
+    """Return what a segment's object holds."""
     lines = gzip.decompress(body).split(b"\n")[:-1]  # a text may hold other line ends, and these end no line
     return [Mark(*json.loads(line)) if line.startswith(b"[") else Correction.from_line(line) for line in lines]

@@ -47,7 +47,8 @@ def make_snapshot(datasets: Sequence[Dataset], corrections: tuple[Correction, ..
     feedback = merged.rows.assign(source=FEEDBACK_SOURCE, side=merged.rows["key"].map(side_of))
     base = base_rows(datasets)
     base = base[~base["key"].isin(set(feedback["key"]))]
-    base = base.assign(contributors=[()] * len(base), trusted=False, received_at="", selection="")
+    nobody: list[Any] = [()] * len(base)
+    base = base.assign(contributors=nobody, trusted=False, received_at="", selection="")
     rows = pd.concat([base, feedback[base.columns]], ignore_index=True)
     manifest = {
         "rules": RULES,

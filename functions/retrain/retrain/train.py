@@ -52,6 +52,7 @@ class Recipe:
         max_iter: most passes of the solver.
         features: version of the feature function.
         feedback_weights: what a row of feedback may weigh in the adaptation; the search chooses.
+        feedback_rows: most rows of feedback that the adaptation sees, the newest.
         rehearsal_rows: most base rows that the adaptation goes over again.
         rehearsal_weight: what each of them weighs.
         sample_rows: most samples of traffic that the adaptation sees.
@@ -65,6 +66,7 @@ class Recipe:
     max_iter: int = 100
     features: int = features.VERSION
     feedback_weights: tuple[float, ...] = (2.0, 4.0, 1.0, 0.5, 0.25)
+    feedback_rows: int = 200_000
     rehearsal_rows: int = 6_000
     rehearsal_weight: float = 5.0
     sample_rows: int = 5_000

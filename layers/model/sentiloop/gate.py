@@ -114,7 +114,7 @@ def mcnemar(gained: int, lost: int) -> float:
     return _binomial_tail(gained, gained + lost)
 
 
-def p_value(fair: Comparison, selected: Selected) -> float:
+def p_value(fair: Comparison, selected: Selected, background: Comparison | None = None) -> float:
     """Return the chance of so large a net gain if the candidate were no better than the champion; one-sided.
 
     Without selected rows this is McNemar's exact test. Selected rows are no fair sample: where the champion is wrong,
@@ -128,9 +128,11 @@ def p_value(fair: Comparison, selected: Selected) -> float:
     Args:
         fair: the comparison on the held-out rows that were not selected.
         selected: what became of the others.
+        background: the fair rows that tell how much comes for nothing; None: the same.
     """
-    net = _net(fair, selected)
-    at_least = _beta_binomial_tails(selected.wrong, *_share_of_fixes(fair))
+    background = background or fair
+    net = _net(fair, selected, background)
+    at_least = _beta_binomial_tails(selected.wrong, *_share_of_fixes(background))
     discordant = fair.discordant
 
     def tail(least: int) -> float:
@@ -140,10 +142,10 @@ def p_value(fair: Comparison, selected: Selected) -> float:
     return min(1.0, math.fsum(chances))
 
 
-def gain(fair: Comparison, selected: Selected) -> float:
-    """Return the gain in accuracy on all held-out rows, less the fixes of selected rows that come for nothing."""
-    rows = fair.rows + selected.rows
-    return (_net(fair, selected) - expected_fixes(fair, selected)) / rows if rows else 0.0
+def gain(fair: Comparison, selected: Selected, background: Comparison | None = None) -> float:
+    """Return the gain in accuracy on fair and selected rows, less the fixes that come for nothing; see `p_value`."""
+    rows, background = fair.rows + selected.rows, background or fair
+    return (_net(fair, selected, background) - expected_fixes(background, selected)) / rows if rows else 0.0
 
 
 def expected_fixes(fair: Comparison, selected: Selected) -> float:
@@ -222,8 +224,8 @@ def decide(chance: float, checks: Sequence[Check]) -> Verdict:
     return Verdict(not objections, chance, reasons, tuple(checks))
 
 
-def _net(fair: Comparison, selected: Selected) -> int:
-    broken = max(0, math.ceil(selected.broken - expected_breaks(fair, selected)))
+def _net(fair: Comparison, selected: Selected, background: Comparison) -> int:
+    broken = max(0, math.ceil(selected.broken - expected_breaks(background, selected)))
     return fair.gained - fair.lost + selected.fixed - selected.turned - broken
 
 

@@ -44,16 +44,25 @@ def outcome_key(day: str, run: str) -> str:
 
 
 def outcome_body(outcomes: Mapping[str, Mapping[str, str]]) -> bytes:
-    """Write outcomes: of each correction id the fields `snapshot`, `version` or `quarantine` that became true."""
+    """Write outcomes: of each correction id the fields that became true.
+
+    These are `snapshot` and `version`, `quarantine` with the reason, or `erased` with the moment up to which what was
+    received under that id is gone.
+    """
     return to_json(dict(outcomes))
 
 
 def read_outcome(store: ObjectStore, correction: str) -> dict[str, Any]:
-    """Return all that is known of a correction: the first run to learn it counts, and the last to leave it out."""
+    """Return all that is known of a correction: the first run to learn it counts, and the last to leave it out.
+
+    Of what was before an erasure nothing is told.
+    """
     outcome: dict[str, Any] = {}
     for key in store.keys(outcome_prefix(day_of(correction) or "")):
         found = json.loads(store.get(key).body).get(correction, {})
-        if found:
+        if "erased" in found:
+            outcome = {}
+        elif found:
             outcome.pop("quarantine", None)  # unless this run says so again
         outcome = {**found, **outcome}
     return outcome

@@ -1,6 +1,7 @@
 """The records in the bucket: JSON Lines, UTF-8, each with its schema's name; unknown fields are kept."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from sentiloop.errors import RecordError
 SOURCES = ("user", "reviewer", "llm", "rule")
 MAX_LINE_BYTES = 1_048_576  # far above a longest text; a longer line is an accident or an attack
 MAX_NESTING = 20  # levels inside an unknown field
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def now() -> datetime:
@@ -159,7 +161,7 @@ def _check_strings(record: _Record, names: Iterable[str], *, required: bool) -> 
             continue
         if not isinstance(value, str) or (required and not value.strip()):
             raise RecordError(f"{name} is no {'non-empty ' if required else ''}string")
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if _SURROGATE.search(value):
             raise RecordError(f"{name} holds an unpaired surrogate")
 
 

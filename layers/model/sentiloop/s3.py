@@ -17,7 +17,7 @@ from sentiloop.errors import (
     StorageUnavailableError,
     WriteConflictError,
 )
-from sentiloop.storage import StoredObject
+from sentiloop.storage import StoredObject, StoredVersion
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -101,6 +101,46 @@ class S3Store:
                     yield item["Key"]
         except (ClientError, BotoCoreError, OSError) as error:
             raise _translated(error, prefix) from error
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """See `ErasableStore.versions`."""
+        pages = self._client.get_paginator("list_object_versions")
+        try:
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+                for item in page.get("Versions", []):
+                    yield StoredVersion(item["Key"], item["VersionId"], item["IsLatest"])
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise _translated(error, prefix) from error
+
+    def get_version(self, version: StoredVersion) -> bytes:
+        """See `ErasableStore.get_version`."""
+        try:
+            reply = self._client.get_object(Bucket=self.bucket, Key=version.key, VersionId=version.id)
+            return reply["Body"].read()
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise _translated(error, version.key) from error
+
+    def delete(self, key: str) -> int:
+        """See `ErasableStore.delete`: oldest first, so that none comes back as the current one in between."""
+        denied = 0
+        try:
+            for version in reversed([each for each in self.versions(key) if each.key == key]):
+                denied += not self._delete_version(version)
+            if denied:
+                self._client.delete_object(Bucket=self.bucket, Key=key)
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise _translated(error, key) from error
+        return denied
+
+    def _delete_version(self, version: StoredVersion) -> bool:
+        """Return whether it is gone, and not kept by a policy or a lock."""
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=version.key, VersionId=version.id)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "AccessDenied":
+                return False
+            raise
+        return True
 
 
 @cache

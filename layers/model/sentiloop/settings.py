@@ -77,7 +77,7 @@ class Settings:
         float, 0.02, "Largest fall in accuracy on a guarded slice that is not yet a reason to reject.", 0, 1
     )
     gate_calibration_rise: float = _setting(
-        float, 0.02, "Largest rise of the calibration error on the held-out rows that is not yet a reason to reject.", 0, 1
+        float, 0.02, "Largest rise of the calibration error that is not yet a reason to reject.", 0, 1
     )
     gate_behaviour_floor: float = _setting(
         float, 0.5, "Share of the cases of each behavioural check that a candidate has to pass.", 0, 1

@@ -15,6 +15,15 @@ class StoredObject:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """Names one version of an object; in a bucket that keeps no versions, an object is the only one of itself."""
+
+    key: str
+    id: str
+    is_current: bool
+
+
 class ObjectStore(Protocol):
     """Object storage with strong read-after-write consistency and conditional writes, as S3 has since 2024.
 
@@ -45,6 +54,26 @@ class ObjectStore(Protocol):
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Yield the keys that start with `prefix`, in order, those behind `after` only."""
+        ...
+
+
+class ErasableStore(ObjectStore, Protocol):
+    """Object storage that forgets as well. The erase command alone is given one: no function may delete."""
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """Yield all versions of all objects under a prefix, those of deleted objects included."""
+        ...
+
+    def get_version(self, version: StoredVersion) -> bytes:
+        """Return what a version holds; raise `ObjectNotFoundError` if it is gone."""
+        ...
+
+    def delete(self, key: str) -> int:
+        """Delete an object with all its versions; a key without any is no error.
+
+        Returns:
+            How many versions stay because their deletion was denied; nobody reads them as the object any more.
+        """
         ...
 
 
