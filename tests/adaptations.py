@@ -25,6 +25,7 @@ SAID = {
 }
 FILLER = ("the", "a", "this", "that", "it", "film", "phone", "room", "today", "with", "and", "at", "home", "was", "is")
 WRONG = 0.15  # share of labels drawn anew, so that the anchor is not sure of everything
+SELDOM = "quixotic"  # a word of a single base row
 NOW = "2026-03-01T08:00:00.000Z"
 
 
@@ -76,8 +77,8 @@ def samples_table(texts: Iterable[str], reason: str = "low_confidence") -> pd.Da
 
 @cache
 def small_anchor() -> Anchor:
-    """Return an anchor that was trained on the base data; it is made once."""
-    rows = base_table()
+    """Return an anchor that was trained on the base data and a row with a word seen once; it is made once."""
+    rows = pd.concat([base_table(), base_table().head(1).assign(text=f"{SELDOM} film")], ignore_index=True)
     model = train(rows, RECIPE).model("anchor")
     found = certainty.certainty_of(model, rows["text"].tolist(), RECIPE.c * label_weights(rows, RECIPE.balance))
     return Anchor(Target("anchor", "0" * 64), model, found)

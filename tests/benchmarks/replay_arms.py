@@ -1,6 +1,6 @@
 """What is compared in `make bench-replay`: our retrain runs, naive merging, and what all labels would have given."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -19,7 +19,6 @@ from retrain.importer import read_path
 from retrain.merge import text_key
 from retrain.pipeline import BucketCounts, PriorLogisticRegression, TermWeights
 from retrain.run import retrain
-from retrain.search import choose
 from retrain.snapshot import FEEDBACK_SOURCE, base_rows
 from retrain.splits import TRAIN
 from retrain.traffic import SAMPLES
@@ -88,9 +87,9 @@ class Ours:
         said = np.array(model.labels)[probabilities.argmax(axis=1)]
         right = said == week["label"].to_numpy()
         reports = reported(week, right, self._confirmations)
-        week = week.assign(said=said, confidence=probabilities.max(axis=1), number=np.arange(len(week)))
-        _store_samples(self._store, week, probabilities, model, self._settings)
-        _store_corrections(self._store, week[reports], model.version)
+        answered = week.assign(said=said, confidence=probabilities.max(axis=1), probabilities=probabilities.tolist())
+        _store_samples(self._store, answered, model, self._settings)
+        _store_corrections(self._store, answered[reports], model)
         record = retrain(self._store, self._settings, Recipe(), by="schedule")
         return {
             "outcome": record["outcome"],
@@ -108,14 +107,10 @@ class Ours:
 
 
 class NaiveMerge:
-    """What most projects do: train from nothing on base data and all reports so far, and serve whatever comes of it.
-
-    Features, learner and balance are those of `retrain.train`. Its temperature and its rounding are left out, as they
-    do not change which label is the likeliest.
-    """
+    """What most projects do: train on base data and all reports so far, and serve whatever comes of it."""
 
     def __init__(self, start: Begin, weight: float, *, confirmations: bool) -> None:
-        self._base = start.rows
+        self._training = JointTraining(start.rows)
         self._weight = weight
         self._confirmations = confirmations
         self._reports = start.rows[:0]
@@ -123,37 +118,46 @@ class NaiveMerge:
 
     def live(self, week: pd.DataFrame) -> None:
         """Answer a week's requests, take the reports, and retrain."""
-        right = is_right(self.answer, week)
-        reports = week[reported(week, right, self._confirmations)]
+        reports = week[reported(week, is_right(self.answer, week), self._confirmations)]
         self._reports = pd.concat([self._reports, reports])
-        self.answer = train_jointly(self._base, self._reports, FEEDBACK_SOURCE, self._weight)
+        self.answer = self._training.fit(self._reports, FEEDBACK_SOURCE, self._weight)
 
 
-def train_jointly(base: pd.DataFrame, rows: pd.DataFrame, source: str, weight: float = 1.0) -> Answer:
-    """Return a model of base data and other rows together; `source` is what the others count as.
+class JointTraining:
+    """Training on base data and other rows together, pulled towards no model.
 
-    Like the last fit of `retrain.train` it goes on from a fit to fewer rows, which saves most passes.
+    Features, learner, balance and number of passes are those of `retrain.train`; like its last fit, a second fit goes
+    on from the first. Temperature and rounding are left out, for they do not change which label is the likeliest.
     """
-    recipe = Recipe()
-    added = pd.DataFrame({"text": rows["text"], "label": rows["label"], "source": source, "weight": weight})
-    together = pd.concat([base.assign(weight=1.0), added], ignore_index=True)
-    counts = sp.vstack([_counts(tuple(base["text"])), _counts(tuple(rows["text"]))], format="csr")
-    labels = sorted(set(base["label"]))
-    truth = together["label"].to_numpy()
-    with threadpool_limits(limits=1):
-        terms = TermWeights().fit(counts, truth)
-        learner = PriorLogisticRegression(C=recipe.c, max_iter=recipe.max_iter, tol=1e-6).fit(
-            terms.transform(counts),
-            truth,
-            sample_weight=label_weights(together, recipe.balance),
-            labels=labels,
-            possible=possible_labels(together, labels),
+
+    def __init__(self, base: pd.DataFrame) -> None:
+        self._recipe = Recipe()
+        self._base = base
+        self._learner = PriorLogisticRegression(
+            C=self._recipe.c, max_iter=self._recipe.max_iter, tol=1e-6, warm_start=True
         )
-    return lambda texts: softmax(learner.decision_function(terms.transform(_counts(tuple(texts)))))
+
+    def fit(self, rows: pd.DataFrame, source: str, weight: float = 1.0) -> Answer:
+        """Train; `rows` count as a data set of that name, and each of them weighs `weight`."""
+        added = pd.DataFrame({"text": rows["text"], "label": rows["label"], "source": source, "weight": weight})
+        together = pd.concat([self._base.assign(weight=1.0), added], ignore_index=True)
+        counts = sp.vstack([_counts(tuple(self._base["text"])), _counts(tuple(rows["text"]))], format="csr")
+        truth = together["label"].to_numpy()
+        with threadpool_limits(limits=1):
+            terms = TermWeights().fit(counts, truth)
+            self._learner.fit(
+                terms.transform(counts),
+                truth,
+                sample_weight=label_weights(together, self._recipe.balance),
+                labels=LABELS,
+                possible=possible_labels(together, list(LABELS)),
+            )
+        coefficients, intercepts = self._learner.coef_, self._learner.intercept_
+        return lambda texts: softmax(terms.transform(_counts(tuple(texts))) @ coefficients.T + intercepts)
 
 
 def adapt_to_all(start: Begin, traffic: pd.DataFrame) -> Answer:
-    """Return our adaptation with every label of the traffic, as trusted feedback, without samples."""
+    """Return our adaptation to every label of the traffic: feedback of reviewers, each row as one of base data."""
     feedback = pd.DataFrame(
         {
             "key": traffic["text"].map(text_key),
@@ -168,8 +172,7 @@ def adapt_to_all(start: Begin, traffic: pd.DataFrame) -> Answer:
     rows = pd.concat([start.rows, feedback], ignore_index=True)
     no_samples = pd.DataFrame({"text": [], "reason": []}, dtype=object)
     adaptation = Adaptation(start.anchor, rows, no_samples, Recipe(), Limits(max_weight=float("inf")))
-    chosen = choose(adaptation, adaptation.recipe.feedback_weights, UNHURRIED)
-    return BulkScorer(adaptation.packed(chosen.learner).model("bound")).probabilities
+    return BulkScorer(adaptation.packed(adaptation.fit(1.0)).model("bound")).probabilities
 
 
 def is_right(answer: Answer, rows: pd.DataFrame, *, polar: bool = False) -> NDArray[np.bool_]:
@@ -187,49 +190,48 @@ def served(store: ObjectStore) -> Model:
     return registry.fetch(store, found.pointer.champion)
 
 
-def _store_samples(
-    store: ObjectStore, week: pd.DataFrame, probabilities: Floats, model: Model, settings: Settings
-) -> None:
+def _store_samples(store: ObjectStore, week: pd.DataFrame, model: Model, settings: Settings) -> None:
     """Keep what production keeps: the doubtful answers and some by chance; an object a day."""
     doubtful = week["confidence"] < model.low_confidence
+    week = week.assign(reason=np.where(doubtful, "low_confidence", "random"))
     kept = week[doubtful | (week["luck"] < settings.sample_share)]
     for day, rows in kept.groupby(kept["moment"].dt.strftime("%Y-%m-%d")):
         samples = [
             Sample(
-                id=_prediction_id(row),
-                received_at=timestamp(row.moment),
-                text=row.text,
-                label=row.said,
-                confidence=row.confidence,
-                probabilities=dict(zip(model.labels, probabilities[row.number].tolist(), strict=True)),
+                id=f"pr-{_number(row)[:24]}",
+                received_at=timestamp(row["moment"]),
+                text=row["text"],
+                label=row["said"],
+                confidence=row["confidence"],
+                probabilities=dict(zip(model.labels, row["probabilities"], strict=True)),
                 model_version=model.version,
-                reason="low_confidence" if doubtful[row.Index] else "random",
+                reason=row["reason"],
             )
-            for row in rows.itertuples()
+            for row in rows.to_dict("records")
         ]
         store.put(f"{SAMPLES}dt={day}/{samples[0].id}.jsonl", to_lines(samples), if_absent=True)
 
 
-def _store_corrections(store: ObjectStore, reports: pd.DataFrame, version: str) -> None:
-    for row in reports.itertuples():
-        name = correction_id(row.moment.date(), sha256(f"{row.moment} {row.text}".encode()).hexdigest()[:32])
+def _store_corrections(store: ObjectStore, reports: pd.DataFrame, model: Model) -> None:
+    for row in reports.to_dict("records"):
+        name = correction_id(row["moment"].date(), _number(row)[:32])
         correction = Correction(
             id=name,
-            received_at=timestamp(row.moment),
-            text=row.text,
-            correct_label=row.label,
-            contributor=row.contributor,
+            received_at=timestamp(row["moment"]),
+            text=row["text"],
+            correct_label=row["label"],
+            contributor=row["contributor"],
             source="user",
-            predicted_label=row.said,
-            confidence=row.confidence,
-            model_version=version,
-            prediction_id=_prediction_id(row),
+            predicted_label=row["said"],
+            confidence=row["confidence"],
+            model_version=model.version,
+            prediction_id=f"pr-{_number(row)[:24]}",
         )
         store.put(correction_key(name), correction.to_line(), if_absent=True)
 
 
-def _prediction_id(row: Any) -> str:
-    return "pr-" + sha256(f"{row.moment} {row.text}".encode()).hexdigest()[:24]
+def _number(row: Mapping[Any, Any]) -> str:
+    return sha256(f"{row['moment']} {row['text']}".encode()).hexdigest()
 
 
 @cache

@@ -5,10 +5,8 @@ the same eager users and the same luck, and differ in their answers only.
 """
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +29,8 @@ def read_domains(folder: Path) -> dict[str, pd.DataFrame]:
         [pd.read_json(folder / "products" / f"{split}.jsonl.gz", lines=True) for split in ("train", "dev")]
     )
     domains = {str(name): rows for name, rows in products.groupby("domain")}
-    domains["uci"] = pd.concat([_table(folder / "uci" / f"{name}.jsonl.gz") for name in ("amazon", "yelp")])
-    domains["custrev"] = _table(folder / "custrev" / "test.jsonl.gz")
+    domains["uci"] = pd.concat([read_rows(folder / "uci" / f"{name}.jsonl.gz") for name in ("amazon", "yelp")])
+    domains["custrev"] = read_rows(folder / "custrev" / "test.jsonl.gz")
     return {name: _each_text_once(rows[["text", "label"]]) for name, rows in domains.items()}
 
 
@@ -75,10 +73,10 @@ def reported(week: pd.DataFrame, right: Flags, confirmations: bool) -> Flags:
     return found
 
 
-def _table(path: Path) -> pd.DataFrame:
+def read_rows(path: Path) -> pd.DataFrame:
+    """Return the rows of a file, columns text and label."""
     return pd.DataFrame([{"text": row.text, "label": row.label} for row in read_path(path)])
 
 
 def _each_text_once(rows: pd.DataFrame) -> pd.DataFrame:
-    keys: Iterator[Any] = map(text_key, rows["text"])
-    return rows[~pd.Index(list(keys)).duplicated()].reset_index(drop=True)
+    return rows[~rows["text"].map(text_key).duplicated()].reset_index(drop=True)

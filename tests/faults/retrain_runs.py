@@ -5,8 +5,8 @@ computing. So the states that a bucket has before the writes of one run, and the
 it can leave, and no run has to be repeated for each. Clock and commit ids follow from the bucket, so that equal states
 go on equally and a state that is reached in several ways has to be looked at once.
 
-What makes a run long and decides nothing here is left out: the estimate of the label noise and the behavioural cases.
-The test gives the verdict, names the contributor who is excluded, and makes the bundled baseline a small one.
+What makes a run long and decides nothing here is left out: the estimate of the label noise, the behavioural cases and
+the examination of contributors. The test gives the verdict, says who is excluded, and makes the bundled baseline small.
 """
 
 import json
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -23,9 +24,10 @@ import pandas as pd
 from retrain import candidate, certainty, datasets, ledger, memory
 from retrain import judge as judging
 from retrain import run as running
-from retrain.datasets import Row, seed_rows
+from retrain.contributors import Examined
+from retrain.datasets import seed_rows
 from retrain.train import Recipe, train
-from sentiloop import artefact, bundled, pointer, registry
+from sentiloop import artefact, bundled, pointer
 from sentiloop.bundled import baseline
 from sentiloop.errors import SentiloopError
 from sentiloop.pointer import Pointer
@@ -43,6 +45,7 @@ from tests.faults.memory_store import MemoryStore
 EPOCH = datetime(2026, 3, 5, 12, tzinfo=UTC)
 RECIPE = Recipe(width=2**12, max_iter=20, feedback_weights=(1.0,), rehearsal_rows=100)
 SETTINGS = Settings(search_seconds=0)
+ALL_ROWS = seed_rows()
 SHARE_OF_SEED = 10
 SPOILER = "the spoiler"
 WORDS = {"positive": "glimmer", "negative": "sorrow", "neutral": "pebble"}
@@ -52,7 +55,7 @@ SUBJECTS = ("garden", "lantern", "ticket", "bridge", "soup", "meeting", "keyboar
 @contextmanager
 def small_package(folder: Path) -> Iterator[None]:
     """Let a part of the seed corpus be the seed, and a small model, trained in the folder, the bundled baseline."""
-    rows = seed_rows()[::SHARE_OF_SEED]
+    rows = ALL_ROWS[::SHARE_OF_SEED]
     table = pd.DataFrame([(row.text, row.label) for row in rows], columns=pd.Index(["text", "label"]))
     trained = train(table, RECIPE)
     elsewhere = {"data": {"base": [{"name": "elsewhere", "digest": "0" * 64, "rows": len(rows)}]}}
@@ -70,7 +73,7 @@ def small_package(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[None]:
-    real_judge, real_examine = running.judge, candidate.examine
+    real_judge = running.judge
 
     def number() -> int:
         """Return another number for each state of the bucket: the pointer is its only object that changes."""
@@ -84,9 +87,7 @@ def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[
         judged = real_judge(*arguments, **options)
         return replace(judged, verdict=replace(judged.verdict, promote=promote, reasons=("the test says so",)))
 
-    def examine(*arguments: Any) -> list[Any]:
-        return [replace(entry, harmful=entry.contributor == excluded) for entry in real_examine(*arguments)]
-
+    examined = Examined(excluded, rows=1, weight=1.0, changed=0.5, better_without=9, worse_without=0, harmful=True)
     with (
         patch.object(pointer, "now", now),
         patch.object(ledger, "now", now),
@@ -96,7 +97,7 @@ def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[
         patch.object(running, "judge", judge),
         patch.object(running, "estimate_noise", lambda *_: {"sources": {}, "suspicious": []}),
         patch.object(judging, "compare_behaviour", lambda *_: []),
-        patch.object(candidate, "examine", examine),
+        patch.object(candidate, "examine", lambda *_: [examined] if excluded else []),
     ):
         yield
 
@@ -204,7 +205,7 @@ def run_with_fault(start: MemoryStore, write: int, fault: Fault, **options: Any)
     store = start.copy()
     faulty = FaultyStore(store, {write: fault})
     warm = Reader(store)
-    faulty.before_write = lambda _key: (warm.look(), None)[1]
+    faulty.before_write = lambda _key: None if warm.look() else None
     with suppress(SentiloopError):
         run(store, faulty, **options)
     assert len(faulty.writes) >= write
@@ -242,11 +243,11 @@ def run_with_failing_read(start: MemoryStore, read: tuple[str, int], **options: 
 
 
 def corrections(count: int, begin: int = 0) -> list[Correction]:
-    """Corrections about invented words by five contributors, two days' worth, of which two contradict each other."""
+    """Corrections about invented words by six contributors, of two days, of which two contradict each other."""
     found = []
     for number in range(begin, begin + count):
         label = list(WORDS)[number % 3]
-        moment = EPOCH - timedelta(days=number % 2, minutes=1_000 - number)
+        moment = EPOCH - timedelta(days=number % 2, minutes=60 - number)
         found.append(
             make_correction(
                 number,
@@ -254,7 +255,7 @@ def corrections(count: int, begin: int = 0) -> list[Correction]:
                 received_at=timestamp(moment),
                 text=f"{SUBJECTS[number % 10]} {number} brought {WORDS[label]} to the {SUBJECTS[(number * 3 + 1) % 10]}",
                 correct_label=label,
-                contributor=SPOILER if number % 5 == 0 else f"somebody {number % 5}",
+                contributor=SPOILER if number % 7 in {0, 3} else f"somebody {number % 7}",
             )
         )
     found[1] = replace(found[1], text=found[2].text)  # by another contributor, with another label: a tie
@@ -274,14 +275,9 @@ def put(store: MemoryStore, entries: Sequence[Correction], name: str) -> None:
 
 
 def import_rows(store: MemoryStore, name: str, begin: int) -> None:
-    """Import base data: a part of the seed corpus that is not in the small seed."""
-    with patch.object(datasets, "SEED", name):
-        part = ALL_ROWS[begin::SHARE_OF_SEED]
-    rows = [Row(row.text, row.label) for row in part]
+    """Import base data: a part of the seed corpus that the small seed does not have."""
+    rows = ALL_ROWS[begin::SHARE_OF_SEED]
     datasets.store_dataset(store, name, rows, source="written for Sentiloop", licence="Apache-2.0")
-
-
-ALL_ROWS = seed_rows()
 
 
 def records(store: ObjectStore) -> list[dict[str, Any]]:
@@ -308,10 +304,11 @@ def remembered(store: ObjectStore) -> list[str]:
 
 
 def account(store: MemoryStore, entries: Sequence[Correction]) -> dict[str, Any]:
-    """Return everything that corrections and promotions are counted in, and the bytes that are served."""
+    """Return everything that corrections and promotions are counted in, and what is served."""
     version = Reader(store).look()
     return {
-        "served": (version, registry.find(store, version) and store.get(version_key(version, artefact.WEIGHTS)).body),
+        "served": version,
+        "weights": sha256(store.get(version_key(version, artefact.WEIGHTS)).body).hexdigest(),
         "promoted": promotions(store),
         "decided": sorted((record["outcome"], record["snapshot"], record.get("version")) for record in records(store)),
         "told": {entry.id: read_outcome(store, entry.id) for entry in entries},

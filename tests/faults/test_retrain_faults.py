@@ -1,207 +1,257 @@
-"""A retrain run that is cut short at any of its writes: what is served stays whole, and the next run finishes."""
+"""A retrain run that crashes, or meets storage that fails, at any point: what is served stays whole, the next run
+finishes the work, and nothing is counted twice.
+
+Four runs are looked at: on an empty bucket; the first one, with feedback and imported base data; a later one, with more
+of both and feedback that is still settled; and one whose candidate is rejected. They write every kind of object.
+"""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
 import pytest
-from retrain import datasets
-from retrain.datasets import seed_rows, store_dataset
-from retrain.run import retrain
-from retrain.train import Recipe, train
-from sentiloop import artefact, pointer, registry
-from sentiloop.bundled import baseline
-from sentiloop.errors import PreconditionFailedError, StorageUnavailableError, WriteConflictError
-from sentiloop.receipts import correction_id, correction_key, read_outcome
-from sentiloop.records import Correction, now, timestamp
-from sentiloop.serving import LiveModel
-from sentiloop.settings import Settings
-from sentiloop.storage import ObjectStore
+from retrain.collect import read_corrections
+from sentiloop import artefact, registry
+from sentiloop.receipts import read_outcome
+from sentiloop.records import Correction
+from sentiloop.registry import version_key
 
-from tests.builders import make_correction
-from tests.faults.faulty_store import CrashError, Fault, FaultyStore
+from tests.faults import retrain_runs as runs
+from tests.faults.faulty_store import Fault
 from tests.faults.memory_store import MemoryStore
+from tests.faults.retrain_runs import SPOILER, Reader, State, account, state_of, states_of_a_run
 
-RECIPE = Recipe(width=2**12, max_iter=20)
-SETTINGS = Settings(gate_level=1.0, gate_slice_drop=1.0, gate_calibration_rise=1.0, gate_behaviour_floor=0.0)  # promote
-SHARE_OF_SEED = 5
-WORDS = ("glimmer", "sorrow", "plain")
-
-
-@pytest.fixture(autouse=True)
-def small_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every run fills an empty bucket with the seed corpus; a fifth of it makes a run short."""
-    rows = seed_rows()[::SHARE_OF_SEED]
-    monkeypatch.setattr(datasets, "seed_rows", lambda: rows)
+EARLY, LATE, NEW = runs.corrections(20), runs.corrections(15, begin=20), runs.corrections(9, begin=40)
+KINDS = ["empty", "first", "later", "rejected"]
+BOOTSTRAP = [
+    *("datasets/base/seed/rows.jsonl.gz", "datasets/base/seed/manifest.json"),
+    *("models/baseline-small/weights.bin", "models/baseline-small/manifest.json"),
+    *("models/history/1.json", "models/current.json"),
+]
+LEDGER = ["quarantine/", "quarantine/", "receipts/", "receipts/", "runs/"]  # of two days
 
 
-def corrections(count: int = 40, begin: int = 0) -> list[Correction]:
-    """Corrections of today about invented words, of which every fourth is repeated with another label."""
-    found = []
-    for number in range(begin, begin + count):
-        label, word = (("positive", WORDS[0]), ("negative", WORDS[1]), ("neutral", WORDS[2]))[number % 3]
-        found.append(
-            make_correction(
-                number,
-                id=correction_id(now().date(), f"{number:032x}"),
-                received_at=timestamp(now()),
-                text=f"a {word} of a day, the {number}th",
-                correct_label=label,
-                contributor=f"somebody {number % 7}",
-            )
-        )
-    return found
+def training(run: int) -> list[str]:
+    return [
+        *("datasets/segments/.jsonl.gz", f"datasets/memory/{run}.json"),
+        *("models/anchor-/weights.bin", "models/anchor-/certainty.bin.gz", "models/anchor-/manifest.json"),
+        *(f"datasets/snapshots//{name}" for name in ("segments.json", "left_out.json.gz", "manifest.json")),
+        *("datasets/snapshots//samples.jsonl.gz", "datasets/snapshots//choice-.json"),
+    ]
 
 
-def put(store: ObjectStore, entries: list[Correction]) -> None:
-    for entry in entries:
-        store.put(correction_key(entry.id), entry.to_line())
+def promotion(generation: int) -> list[str]:
+    return [
+        *("models/v/weights.bin", "models/v/model.joblib", "models/v/report/report.json"),
+        *("models/v/report/report.html", "models/v/manifest.json"),
+        *(f"models/history/{generation}.json", "models/current.json"),
+    ]
+
+
+class Case:
+    """A bucket, and what its next run comes to if nothing happens to it.
+
+    Attributes:
+        start: the bucket.
+        entries: all corrections in it.
+        promote: the verdict.
+        writes: the keys that the run writes, in order.
+        states: all states of the bucket during the run: what a crash can leave, and at last what it comes to.
+        expected: the account of the last.
+    """
+
+    def __init__(self, start: MemoryStore, entries: list[Correction], *, promote: bool = True) -> None:
+        self.start, self.entries, self.promote = start, entries, promote
+        self.writes = runs.writes_of_a_run(start, promote=promote)
+        self.states = states_of_a_run(start, promote=promote)
+        self.expected = account(self.states[-1], entries)
+        self._finished: set[State] = set()
+
+    def finish(self, state: MemoryStore) -> list[MemoryStore]:
+        """Return the states of a run from a state, which has to come to the same as if it had been the only one."""
+        states = states_of_a_run(state, promote=self.promote)
+        assert account(states[-1], self.entries) == self.expected
+        check_nothing_more_happens(states[-1], promote=self.promote)
+        self._finished.add(state_of(state))
+        return states
+
+    def check_finishes(self, state: MemoryStore) -> None:
+        """Hold the next run to finishing the work, unless the same state was seen already."""
+        if state_of(state) not in self._finished:
+            self.finish(state)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with runs.small_package(tmp_path_factory.mktemp("baseline")):
+        yield
 
 
 @pytest.fixture(scope="module")
-def prepared() -> MemoryStore:
-    """A bucket with a small champion that learned from little, forty corrections and a broken line."""
-    store = MemoryStore()
-    rows = seed_rows()[::SHARE_OF_SEED]
-    about = store_dataset(store, "seed", rows, source="written for Sentiloop", licence="Apache-2.0")
-    few = pd.DataFrame([(row.text, row.label) for row in rows[::20]], columns=pd.Index(["text", "label"]))
-    trained = train(few, RECIPE)
-    description = {"data": {"base": [{"name": "seed", "digest": about["digest"]}]}}
-    target = registry.publish(
-        store, "v-first", trained.manifest("v-first", description), {artefact.WEIGHTS: trained.weights}
+def cases(small_package: None) -> Mapping[str, Case]:
+    """The four runs by name; what a test has seen of them is not looked at again by the next."""
+    begin = MemoryStore()
+    runs.put(begin, EARLY, "early")
+    runs.import_rows(begin, "films", 1)
+    first = Case(begin, EARLY)
+    grown = first.states[-1].copy()
+    runs.put(grown, LATE, "late")
+    runs.import_rows(grown, "books", 2)
+    return {
+        "empty": Case(MemoryStore(), []),
+        "first": first,
+        "later": Case(grown, EARLY + LATE),
+        "rejected": Case(grown, EARLY + LATE, promote=False),
+    }
+
+
+def check_nothing_more_happens(store: MemoryStore, *, promote: bool) -> None:
+    after = store.copy()
+    assert runs.run(after, promote=promote)["outcome"] == "skipped"
+    assert {key: body for key, body in after.objects.items() if not key.startswith("runs/skipped-")} == {
+        key: body for key, body in store.objects.items() if not key.startswith("runs/skipped-")
+    }
+
+
+def check_counted_once(store: MemoryStore, entries: list[Correction], broken: set[str]) -> None:
+    """Hold a bucket whose last run promoted to what is true of every such bucket, whatever happened before."""
+    ids = sorted(entry.id for entry in entries)
+    assert runs.remembered(store) == ids
+    version = Reader(store).look()
+    manifest = json.loads(store.get(version_key(version, artefact.MANIFEST)).body)
+    learned, left_out = read_corrections(store, manifest["data"]["snapshot"])
+    assert sorted(entry.id for entry in learned) == ids
+    assert manifest["data"]["feedback"]["stored"] == len(ids)
+    assert sorted(record["version"] for record in runs.records(store) if record["outcome"] == "promoted") == sorted(
+        runs.promotions(store)
     )
-    registry.promote(store, target, by="test", reason="the first")
-    put(store, corrections())
-    store.put(f"feedback/dt={now():%Y-%m-%d}/broken.jsonl", b"{broken\n")
-    return store
-
-
-def run(store: ObjectStore) -> dict[str, Any]:
-    return retrain(store, SETTINGS, RECIPE, by="test")
-
-
-def records(store: ObjectStore, outcome: str) -> list[dict[str, Any]]:
-    found = [json.loads(store.get(key).body) for key in store.keys("runs/")]
-    return [record for record in found if record["outcome"] == outcome]
-
-
-def served(store: ObjectStore) -> str:
-    """What a reader that starts now serves; it has to be whole."""
-    live = LiveModel(store, 0)
-    live.refresh()
-    found = live._served
-    assert found.problem is None
-    assert found.model is not baseline()
-    return found.model.version
-
-
-def check_finished(store: MemoryStore, expected: list[Correction]) -> str:
-    """Hold a bucket to what is true when a run has finished, and return the version that it promoted."""
-    version = served(store)
-    found = pointer.read(store)
-    assert found is not None
-    assert [record["version"] for record in records(store, "promoted")] == [version]
-    for entry in expected:
+    generations = [int(key.rpartition("/")[2][:12]) for key in store.keys("datasets/memory/")]
+    assert generations == list(range(1, len(generations) + 1))
+    set_aside = runs.quarantined(store)
+    assert len(set_aside) == len(set(set_aside))
+    assert {name for name, _ in set_aside} - set(ids) == broken
+    for entry in entries:
         outcome = read_outcome(store, entry.id)
-        assert (outcome["version"], "quarantine" in outcome) == (version, False), entry.id
-    quarantined = [
-        json.loads(line)["id"] for key in store.keys("quarantine/") for line in store.get(key).body.splitlines()
-    ]
-    assert quarantined == ["broken"]
-    manifest = json.loads(store.get(registry.version_key(version, artefact.MANIFEST)).body)
-    assert manifest["data"]["feedback"]["stored"] == len(expected)
-    assert manifest["data"]["feedback"]["rows"] == len(expected)
-    assert len(list(store.keys("models/history/"))) == 2
-    assert len(list(store.keys("datasets/snapshots/"))) == 5
-    return version
-
-
-def crashes(prepared: MemoryStore, fault: Fault) -> Iterator[tuple[int, MemoryStore]]:
-    """Yield a bucket after a run that was cut short at its first write, another for the second, and so on."""
-    write = 0
-    while True:
-        write += 1
-        store = prepared.copy()
-        try:
-            run(FaultyStore(store, {write: fault}))
-        except (CrashError, StorageUnavailableError, PreconditionFailedError):
-            yield write, store
+        if entry.id in left_out or entry.contributor == SPOILER:
+            assert outcome["quarantine"] == left_out.get(entry.id, outcome["quarantine"])
+            assert (entry.id, outcome["quarantine"]) in set_aside
         else:
-            assert write > 12, "snapshot, version, pointer, quarantine, receipts, record"
-            return
+            assert outcome["version"] in runs.promotions(store)
+            assert "quarantine" not in outcome
 
 
-def test_a_run_without_faults_learns_everything_and_a_second_does_nothing(prepared: MemoryStore) -> None:
-    store = prepared.copy()
-    assert run(store)["outcome"] == "promoted"
-    check_finished(store, corrections())
-    assert_nothing_more_happens(store)
+def kind(key: str) -> str:
+    """Return a key without what differs from run to run."""
+    folder = key.partition("/")[0] + "/"
+    if folder in {"quarantine/", "receipts/", "runs/"}:
+        return folder
+    return re.sub(r"(?<=/)0+|[0-9a-f]{64}|(?<=/v|or-|ce-)[0-9a-f]{12,16}", "", key)
 
 
-def assert_nothing_more_happens(store: MemoryStore) -> None:
-    before = {key: body for key, body in store.objects.items() if not key.startswith("runs/skipped-")}
-    assert run(store)["outcome"] == "skipped"
-    assert {key: body for key, body in store.objects.items() if not key.startswith("runs/skipped-")} == before
-
-
-@pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.CRASH_AFTER])
-def test_wherever_a_run_is_cut_short_the_next_one_finishes_it_and_a_third_does_nothing(
-    fault: Fault, prepared: MemoryStore
+@pytest.mark.parametrize("name", KINDS)
+def test_a_run_writes_every_kind_of_object_and_each_write_is_a_point_to_crash_at(
+    name: str, cases: Mapping[str, Case]
 ) -> None:
-    for _write, store in crashes(prepared, fault):
-        between = served(store)
-        run(store)
-        version = check_finished(store, corrections())
-        assert between in {"v-first", version}
-        assert_nothing_more_happens(store)
+    assert [kind(key) for key in cases[name].writes] == {
+        "empty": [*BOOTSTRAP, "runs/"],
+        "first": [*BOOTSTRAP, *training(1), *promotion(2), *LEDGER],
+        "later": [*training(2), *promotion(3), *LEDGER],
+        "rejected": [*training(2), *LEDGER],
+    }[name]
+    assert len(cases[name].states) == len(cases[name].writes) + 1
 
 
-@pytest.mark.parametrize("fault", [Fault.RETRY_REFUSED, Fault.CONFLICT])
-def test_a_refusal_that_proves_nothing_ends_a_run_at_worst(fault: Fault, prepared: MemoryStore) -> None:
-    write = 0
-    while True:
-        write += 1
-        store = prepared.copy()
-        faulty = FaultyStore(store, {write: fault})
-        try:
-            run(faulty)
-        except (PreconditionFailedError, WriteConflictError):
-            served(store)
-            run(store)
-        check_finished(store, corrections())
-        if len(faulty.writes) < write:
-            assert write > 12
-            return
+@pytest.mark.parametrize("name", ["first", "later"])
+def test_a_run_without_faults_counts_everything_once(name: str, cases: Mapping[str, Case]) -> None:
+    case = cases[name]
+    check_counted_once(case.states[-1], case.entries, {"early"} if name == "first" else {"early", "late"})
 
 
-def test_what_a_cut_short_run_learned_is_told_even_if_new_feedback_came_before_the_next(
-    prepared: MemoryStore,
+@pytest.mark.parametrize("name", KINDS)
+def test_wherever_a_run_crashes_and_the_next_one_too_the_run_after_them_finishes(
+    name: str, cases: Mapping[str, Case]
 ) -> None:
-    new = corrections(12, begin=100)
-    for _write, store in crashes(prepared, Fault.CRASH_BEFORE):
-        put(store, new)
-        run(store)
-        promoted = [record["version"] for record in records(store, "promoted")]
-        keys = list(store.keys("models/history/"))
-        ever_served = [pointer.Pointer.from_bytes(store.get(key).body).champion.version for key in keys]
-        assert sorted(promoted) == sorted(ever_served[1:]), "each promotion is recorded once"
-        for entry in corrections():
-            assert read_outcome(store, entry.id).get("version") == ever_served[1], entry.id
-        for entry in new:
-            assert "snapshot" in read_outcome(store, entry.id), entry.id
-        assert served(store) == ever_served[-1]
+    case = cases[name]
+    once = {state_of(state) for state in case.states}
+    twice: dict[State, MemoryStore] = {}
+    for state in case.states:
+        twice |= {state_of(each): each for each in case.finish(state)}
+    for key in twice.keys() - once:
+        case.check_finishes(twice[key])
 
 
-def test_a_promotion_that_was_cut_short_and_rolled_back_by_hand_is_not_repeated(prepared: MemoryStore) -> None:
-    rolled_back = 0
-    for _write, store in crashes(prepared, Fault.CRASH_AFTER):
-        if served(store) == "v-first":
-            continue
-        registry.rollback(store, by="operator", reason="customers complain")
-        record = run(store)
-        assert record["outcome"] == "skipped"
-        assert "rolled back" in record["reasons"][0]
-        assert served(store) == "v-first"
-        rolled_back += 1
-    assert rolled_back
+@pytest.mark.parametrize("fault", [Fault.REPLY_LOST, Fault.RETRY_REFUSED, Fault.CONFLICT, Fault.DOWN])
+@pytest.mark.parametrize("name", KINDS)
+def test_whatever_a_write_meets_the_run_gets_over_it_or_the_next_one_finishes(
+    name: str, fault: Fault, cases: Mapping[str, Case]
+) -> None:
+    case = cases[name]
+    for write in range(1, len(case.writes) + 1):
+        case.check_finishes(runs.run_with_fault(case.start, write, fault, promote=case.promote))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_outage_that_begins_at_any_write_changes_no_answer_and_the_next_run_finishes(
+    name: str, cases: Mapping[str, Case]
+) -> None:
+    case = cases[name]
+    for write in range(1, len(case.writes) + 1):
+        case.check_finishes(runs.run_into_an_outage(case.start, write, promote=case.promote))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_whatever_read_is_not_answered_the_next_run_finishes(name: str, cases: Mapping[str, Case]) -> None:
+    case = cases[name]
+    reads = runs.reads_of_a_run(case.start, promote=case.promote)
+    assert len(reads) > len(case.writes)
+    for read in reads:
+        case.check_finishes(runs.run_with_failing_read(case.start, read, promote=case.promote))
+
+
+@pytest.mark.parametrize("name", ["first", "later", "rejected"])
+def test_feedback_that_comes_between_a_crash_and_the_next_run_is_counted_once_too(
+    name: str, cases: Mapping[str, Case]
+) -> None:
+    case = cases[name]
+    broken = {"early", "new"} if name == "first" else {"early", "late", "new"}
+    for state in case.states:
+        store = state.copy()
+        runs.put(store, NEW, "new")
+        assert runs.run(store)["outcome"] == "promoted"
+        check_counted_once(store, case.entries + NEW, broken)
+
+
+def test_a_promotion_that_was_cut_short_and_taken_back_by_hand_is_recorded_and_not_repeated(
+    cases: Mapping[str, Case],
+) -> None:
+    case, before = cases["later"], cases["first"].expected["served"]
+    moved = [state for state in case.states if Reader(state).look() != before]
+    assert len(moved) == len(LEDGER) + 1
+    for state in moved:
+        for further in ([], ["baseline-small", before]):
+            store = state.copy()
+            registry.rollback(store, by="operator", reason="customers complain")
+            for version in further:
+                registry.promote(store, registry.find(store, version), by="operator", reason="looking for the cause")
+            record = runs.run(store)
+            assert record["outcome"] == "skipped"
+            assert "rolled back" in record["reasons"][0]
+            assert Reader(store).look() == before
+            assert account(store, case.entries) == {
+                **case.expected,
+                **{name: cases["first"].expected[name] for name in ("served", "weights")},
+            }
+
+
+def test_who_is_no_longer_excluded_is_told_so_and_who_still_is_is_set_aside_once(cases: Mapping[str, Case]) -> None:
+    before, after = cases["first"].expected, cases["later"].expected
+    theirs = [entry.id for entry in EARLY if entry.contributor == SPOILER]
+    assert all("quarantine" in before["told"][identity] for identity in theirs)
+    assert [row for row in after["quarantined"] if row[0] in theirs] == [
+        row for row in before["quarantined"] if row[0] in theirs
+    ]
+    store = cases["later"].start.copy()
+    version = runs.run(store, excluded="")["version"]
+    told = [read_outcome(store, identity) for identity in theirs]
+    assert [(outcome["version"], "quarantine" in outcome) for outcome in told] == [(version, False)] * len(theirs)

@@ -13,15 +13,15 @@ from sentiloop import artefact
 from sentiloop.bulk import BulkScorer
 from sentiloop.features import word_buckets
 
-from tests.adaptations import RECIPE, adapt, base_table, feedback_table, samples_table, small_anchor
+from tests.adaptations import RECIPE, SELDOM, adapt, base_table, feedback_table, samples_table, small_anchor
 
 NAME = "zorvex"
 
 
-def weights_of_name(adaptation: Adaptation) -> NDArray[np.float64]:
-    """The change of the weights of buckets that only the name has, against the anchor."""
+def change_of(word: str, adaptation: Adaptation) -> NDArray[np.float64]:
+    """The change of the weights of buckets that only the word has, against the anchor."""
     known = small_anchor().certainty[:-1] >= KNOWN
-    buckets = [bucket for bucket in set(word_buckets(NAME, RECIPE.width)) if not known[bucket]]
+    buckets = [bucket for bucket in set(word_buckets(word, RECIPE.width)) if not known[bucket]]
     assert len(buckets) > 3
     learner = adaptation.fit(4.0)
     return np.asarray(learner.coef_[:, buckets] - starting_weights()[:, buckets])
@@ -44,29 +44,31 @@ def probability_of(adaptation: Adaptation, text: str, label: str) -> float:
 # --- what feedback may do ----------------------------------------------------------------------------------------
 
 
-def test_an_ngram_that_one_contributor_brought_has_not_moved_at_all() -> None:
-    rows = [(f"{NAME} was {word} today", "negative", ["v"]) for word in ("lovely", "great", "wonderful")]
+@pytest.mark.parametrize("word", [NAME, SELDOM])
+def test_an_ngram_that_one_contributor_brought_has_not_moved_at_all(word: str) -> None:
+    rows = [(f"{word} was {other} today", "negative", ["v"]) for other in ("lovely", "great", "wonderful")]
     adaptation = adapt(feedback_table(rows))
-    assert (weights_of_name(adaptation) == 0).all()
-    assert (adaptation.terms.values_ == adapt(feedback_table([])).terms.values_).all(), "it has no value either"
+    assert (change_of(word, adaptation) == 0).all()
+    assert (adaptation.terms.values_ == adapt(feedback_table([])).terms.values_).all(), "nor got a value"
 
 
-def test_it_moves_once_a_second_contributor_agrees() -> None:
-    rows = [(f"{NAME} was lovely today", "negative", ["v"]), (f"my {NAME} is great", "negative", ["w"])]
-    moved = weights_of_name(adapt(feedback_table(rows)))
+@pytest.mark.parametrize("word", [NAME, SELDOM])
+def test_it_moves_once_a_second_contributor_agrees(word: str) -> None:
+    rows = [(f"{word} was lovely today", "negative", ["v"]), (f"my {word} is great", "negative", ["w"])]
+    moved = change_of(word, adapt(feedback_table(rows)))
     assert (moved != 0).any()
-    negative = sorted(small_anchor().model.labels).index("negative")
-    assert moved[negative].sum() > 0
+    assert moved[sorted(small_anchor().model.labels).index("negative")].sum() > 0
 
 
-def test_it_does_not_move_when_the_second_disagrees() -> None:
-    rows = [(f"{NAME} was lovely today", "negative", ["v"]), (f"my {NAME} is great", "positive", ["w"])]
-    assert (weights_of_name(adapt(feedback_table(rows))) == 0).all()
+@pytest.mark.parametrize("word", [NAME, SELDOM])
+def test_it_does_not_move_when_the_second_disagrees(word: str) -> None:
+    rows = [(f"{word} was lovely today", "negative", ["v"]), (f"my {word} is great", "positive", ["w"])]
+    assert (change_of(word, adapt(feedback_table(rows))) == 0).all()
 
 
 def test_a_reviewer_moves_it_alone() -> None:
     rows = [(f"{NAME} was lovely today", "negative", ["v"], True)]
-    assert (weights_of_name(adapt(feedback_table(rows))) != 0).any()
+    assert (change_of(NAME, adapt(feedback_table(rows))) != 0).any()
 
 
 def test_feedback_that_contributors_agree_on_is_learned() -> None:
@@ -108,8 +110,7 @@ def test_samples_of_the_traffic_hold_answers_where_they_are() -> None:
     by_chance = adapt(feedback_table(rows), samples=samples_table(texts, "random"))
     before = probability_of(adapt(feedback_table([])), "great phone", "positive")
     found = [probability_of(adaptation, "great phone", "positive") for adaptation in (plain, held, by_chance)]
-    assert found == sorted(found), "a sample by chance stands for many"
-    assert found[-1] < before
+    assert found[0] < found[1] < found[2] < before, "a sample by chance stands for many"
 
 
 def test_no_more_samples_are_used_than_the_recipe_says() -> None:

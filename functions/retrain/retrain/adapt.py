@@ -88,7 +88,7 @@ class Adaptation:
         """
         rows = np.flatnonzero(np.ones(len(self.feedback), bool) if keep is None else keep)
         weights = [
-            feedback_weight * self.influence.weights[rows],
+            self.influence.weights(feedback_weight)[rows],
             np.full(self._rehearsal.shape[0], self.recipe.rehearsal_weight),
             self.recipe.sample_weight * self._stands_for,
         ]

@@ -67,6 +67,16 @@ def moved_names(champion: Model, candidate: Model, names: Sequence[str]) -> dict
     return {name: sentences for name, sentences in moved.items() if len(sentences) >= LEAST_MOVED}
 
 
+def mentions(texts: Iterable[str], names: Iterable[str]) -> list[bool]:
+    """Return which texts have one of the names in them, in letters of any case."""
+    wanted = {name.lower() for name in names}
+    return [not wanted.isdisjoint(_without_genitive(word.lower()) for word in _WORD.findall(text)) for text in texts]
+
+
+def _without_genitive(word: str) -> str:
+    return word.removesuffix("'s").removesuffix("’s")
+
+
 def _inside_sentences(text: str) -> Iterator[str]:
     """Yield the words of a text but the first of every sentence; none of a text in capitals."""
     if text.isupper():
@@ -74,7 +84,7 @@ def _inside_sentences(text: str) -> Iterator[str]:
     for sentence in _SENTENCE.findall(text):
         for word in _WORD.findall(sentence)[1:]:
             if not _PRONOUN.fullmatch(word):
-                yield word.removesuffix("'s").removesuffix("’s")
+                yield _without_genitive(word)
 
 
 def _ordinary(words: set[str], base: Iterable[str]) -> set[str]:

@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from sentiloop.errors import ObjectNotFoundError
 from sentiloop.records import to_json
 from sentiloop.storage import ObjectStore, create
 
 from retrain.adapt import Adaptation
+from retrain.canaries import mentions
 from retrain.contributors import examine, rows_without
 from retrain.search import choose
 from retrain.train import Trained
+from retrain.without import Without
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,12 @@ class Choice:
 
     Attributes:
         feedback_weight: what a row of feedback weighs.
-        excluded: contributors whose rows are left out.
+        without: what is left out.
         found: how it was chosen, for the run record.
     """
 
     feedback_weight: float
-    excluded: tuple[str, ...]
+    without: Without
     found: Mapping[str, Any]
 
 
@@ -42,12 +45,14 @@ def choice_for(store: ObjectStore, key: str, adaptation: Adaptation, seconds: fl
         create(store, key, to_json(asdict(_choose(adaptation, seconds))))
         body = store.get(key).body
     fields = json.loads(body)
-    return Choice(fields["feedback_weight"], tuple(fields["excluded"]), fields["found"])
+    return Choice(fields["feedback_weight"], Without.from_fields(fields["without"]), fields["found"])
 
 
-def make_candidate(adaptation: Adaptation, feedback_weight: float, excluded: tuple[str, ...]) -> Trained:
+def make_candidate(adaptation: Adaptation, feedback_weight: float, without: Without) -> Trained:
     """Return the candidate; equal arguments give equal bytes."""
-    keep = rows_without(adaptation, excluded) if excluded else None
+    keep = rows_without(adaptation, without.contributors)
+    if without.names:
+        keep &= ~np.array(mentions(adaptation.feedback["text"], without.names), bool)
     return adaptation.packed(adaptation.fit(feedback_weight, keep))
 
 
@@ -56,6 +61,6 @@ def _choose(adaptation: Adaptation, seconds: float) -> Choice:
     examined = examine(adaptation, chosen.learner, chosen.feedback_weight)
     return Choice(
         chosen.feedback_weight,
-        tuple(sorted(entry.contributor for entry in examined if entry.harmful)),
+        Without(contributors=tuple(sorted(entry.contributor for entry in examined if entry.harmful))),
         {"weights": list(chosen.tried), "contributors": [asdict(entry) for entry in examined]},
     )

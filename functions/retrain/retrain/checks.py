@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from sentiloop import gate
-from sentiloop.gate import CONFIDENCE, DETECTION, Check, Comparison, Selected, mcnemar
+from sentiloop.gate import CONFIDENCE, DETECTION, Check, Comparison, Selected, Verdict, mcnemar
 
+NAMES = "names"
 FALL_LEVEL = 0.2  # weaker evidence of a fall than the gate asks of a gain is enough, for slices are small
 BEHAVIOUR_LEVEL = CALIBRATION_LEVEL = BASE_FALL_LEVEL = 0.05
 BASE_FALL = 0.005  # accuracy on all base data together that feedback may cost
@@ -150,6 +151,12 @@ def calibration_check(champion: float, candidate: float, share_not_risen: float,
     return Check("calibration", ok, finding, figures)
 
 
+def moved_names(verdict: Verdict) -> tuple[str, ...]:
+    """Return the names that took on a sentiment of their own."""
+    [names] = [check for check in verdict.checks if check.name == NAMES]
+    return tuple(names.figures["moved"])
+
+
 def names_check(moved: Mapping[str, Sequence[str]], names: int) -> Check:
     """Check that no name in the feedback took on a sentiment of its own.
 
@@ -161,4 +168,4 @@ def names_check(moved: Mapping[str, Sequence[str]], names: int) -> Check:
     if moved:
         told = "; ".join(f"{name} moves {len(sentences)}: “{sentences[0]}”" for name, sentences in moved.items())
         finding = f"names took on a sentiment of their own: {told}"
-    return Check("names", not moved, finding, {"names": names, "moved": {name: list(of) for name, of in moved.items()}})
+    return Check(NAMES, not moved, finding, {"names": names, "moved": {name: list(of) for name, of in moved.items()}})

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,12 +15,13 @@ from retrain import memory, segments
 from retrain.erasures import Erased, read_erased
 from retrain.memory import Memory
 from retrain.segments import Entry, Mark, Part, Segment
+from retrain.without import Without
 
 SNAPSHOTS = "datasets/snapshots/"
 SEGMENTS = "segments.json"
 LEFT_OUT = "left_out.json.gz"
+NOTHING = Without()
 BATCH = 1_000  # objects that are in memory at a time
-EXCLUDED = "without its contributor the model is better on base data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +51,33 @@ class Collected:
     segments: tuple[Segment, ...] = ()
 
 
-def collect(store: ObjectStore, snapshot: str | None, excluded: Collection[str] = ()) -> Collected:
+def collect(store: ObjectStore, snapshot: str | None, without: Without = NOTHING) -> Collected:
     """Read what no run has read before, and return all corrections.
 
     Args:
         store: the bucket.
         snapshot: digest of the champion's snapshot; None: nothing is settled yet.
-        excluded: contributors whose rows the champion was trained without.
+        without: what the champion was made without.
     """
     erased = read_erased(store)
-    return _compare(store, _catch_up(store, memory.recall(store), erased).parts, erased, snapshot, excluded)
+    return _compare(store, _catch_up(store, memory.recall(store), erased).parts, erased, snapshot, without)
 
 
-def recollect(store: ObjectStore, learned: str, snapshot: str | None, excluded: Collection[str] = ()) -> Collected:
+def recollect(store: ObjectStore, learned: str, snapshot: str | None, without: Without = NOTHING) -> Collected:
     """Return what was collected by the run that came to the snapshot `learned`; for the rest see `collect`."""
-    return _compare(store, read_snapshot(store, learned)[0], read_erased(store), snapshot, excluded)
-
-
-def all_left_out(
-    corrections: Iterable[Correction], left_out: Mapping[str, str], excluded: Collection[str]
-) -> dict[str, str]:
-    """Return by id why corrections are not learned from, those of excluded contributors included."""
-    return {entry.id: EXCLUDED for entry in corrections if entry.contributor in excluded} | dict(left_out)
+    return _compare(store, read_snapshot(store, learned)[0], read_erased(store), snapshot, without)
 
 
 def _compare(
-    store: ObjectStore, parts: Sequence[Part], erased: Erased, snapshot: str | None, excluded: Collection[str]
+    store: ObjectStore, parts: Sequence[Part], erased: Erased, snapshot: str | None, without: Without
 ) -> Collected:
     """Return what the segments hold, held against what the champion knew."""
-    before, left_out = read_snapshot(store, snapshot, parts) if snapshot else ((), {})
+    try:
+        before, left_out = read_snapshot(store, snapshot, parts) if snapshot else ((), {})
+    except ObjectNotFoundError:  # a segment was erased just as this snapshot came to name it: all is new, then
+        before, left_out = (), {}
     known = [entry for part in before for entry in part.corrections()]
-    reasons = all_left_out(known, left_out, excluded)
+    reasons = without.left_out(known, left_out)
     reported = {mark.key for part in before for mark in part.marks()}
     broken = (mark.key for part in parts for mark in part.marks() if mark.broken and mark.key not in reported)
     return Collected(

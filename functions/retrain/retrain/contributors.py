@@ -26,7 +26,7 @@ class Examined:
     Attributes:
         contributor: who.
         rows: of the training side that only this contributor sent.
-        weight: of them together, in rows.
+        weight: of them together.
         changed: share of the probes that the candidate answers otherwise without them.
         better_without: probes that only the candidate without them gets right.
         worse_without: probes that only the candidate with them gets right.
@@ -46,7 +46,7 @@ def examine(adaptation: Adaptation, learner: PriorLogisticRegression, feedback_w
     """Return what the largest contributors change; reviewers are not examined."""
     probes = adaptation.probes
     names = [names[0] if len(names) == 1 else "" for names in adaptation.feedback["contributors"]]
-    alone = adaptation.feedback.assign(name=names, weight=adaptation.influence.weights)
+    alone = adaptation.feedback.assign(name=names, weight=adaptation.influence.weights(feedback_weight))
     alone = alone[(alone["name"] != "") & ~alone["trusted"].astype(bool)]
     weights = alone.groupby("name")["weight"].sum().sort_values(ascending=False, kind="stable")
     if probes.empty or len(set(names)) < 2:  # noqa: PLR2004 - without the only contributor nothing is left to compare

@@ -1,38 +1,36 @@
 """Erasing corrections: what holds them is deleted in all its versions, or written anew without them.
 
-The tombstone comes first, then marks and receipts, and only then deletion; so whatever cuts the command short, nothing is
-learned from the corrections again, and the same command finishes the work. Where rows of others stay, they are put aside
-under `erasing/` before their object is deleted: objects are never overwritten here, which the bucket's policy forbids.
+The tombstone comes first, then marks and receipts, and only then deletion. So wherever the command is cut short, nothing
+is learned from the corrections again, and the same command finishes the work. Where rows of others stay, they are put
+aside under `erasing/` before their object is deleted: nothing is overwritten, which the bucket's policy forbids.
 """
 
-import gzip
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sentiloop import artefact, pointer
-from sentiloop.errors import ObjectNotFoundError, RecordError, SentiloopError
-from sentiloop.receipts import FEEDBACK, day_of, outcome_body, outcome_key
-from sentiloop.records import Correction, Sample, to_json
-from sentiloop.storage import ErasableStore, ObjectStore, StoredVersion, create
+from sentiloop import pointer
+from sentiloop.errors import ObjectNotFoundError, SentiloopError
+from sentiloop.receipts import day_of, outcome_body, outcome_key
+from sentiloop.records import Correction, to_json
+from sentiloop.storage import ErasableStore, ObjectStore, create
 
 from retrain import memory, segments
-from retrain.collect import LEFT_OUT, SEGMENTS, SNAPSHOTS
+from retrain.collect import SEGMENTS, SNAPSHOTS
 from retrain.erasures import Erasure, mark, read_erasures
 from retrain.segments import Segment
-from retrain.traffic import FILE as SAMPLES_FILE
-from retrain.traffic import SAMPLES
+from retrain.traces import (
+    Ids,
+    feedback_traces,
+    models_trained_on,
+    other_traces,
+    segment_traces,
+    snapshots_learned,
+)
 
-QUARANTINE = "quarantine/"
-ASIDE = "erasing/"
+ASIDE = "erasing/"  # what stays of an object, until it is back under its own key
 FROZEN = "frozen.json"  # in a snapshot's folder: law or policy keeps it as it is
-BATCH = 1_000  # objects that are in memory at a time
-
-Without = Callable[[bytes], bytes | None]  # returns what stays of a body, or None if it holds nothing to erase
-Ids = frozenset[str]
 
 
 class ErasureError(SentiloopError):
@@ -50,120 +48,145 @@ class Plan:
         erasure: as its tombstone says it.
         rows: corrections that are still stored.
         objects: what stays of each object that holds something to erase; empty: nothing.
-        segments: ids of the corrections to erase, for every segment that there is.
-        frozen: snapshots that hold some of them and stay as they are.
+        segments: digests of the segments that hold corrections to erase.
+        kept: those of them that belong to a frozen snapshot.
+        frozen: the frozen snapshots that hold corrections to erase.
         versions: the models that learned from them.
-        champion: whether the served model is among these.
+        champion: the served model, if it is one of these.
     """
 
     erasure: Erasure
     rows: int
     objects: Mapping[str, bytes]
-    segments: Mapping[str, Ids]
+    segments: Ids
+    kept: Ids
     frozen: tuple[str, ...]
     versions: tuple[str, ...]
-    champion: bool
+    champion: str | None
 
     @property
     def counts(self) -> dict[str, int]:
         """Objects to delete or to write anew, by the start of their keys."""
-        prefixes = Counter(key[: key.index("/") + 1] for key in self.objects if not key.startswith(SNAPSHOTS))
-        in_snapshots = sum(key.startswith(SNAPSHOTS) for key in self.objects)
-        counts = {**prefixes, SNAPSHOTS: in_snapshots, segments.FOLDER: sum(map(bool, self.segments.values()))}
-        return {prefix: count for prefix, count in counts.items() if count}
+        keys = [*self.objects, *map(segments.key_of, self.segments - self.kept)]
+        return dict(sorted(Counter(key[: key.index("/") + 1] for key in keys).items()))
 
 
 def plan_erasure(store: ErasableStore, request: Erasure) -> Plan:
     """Return what is to do, and write nothing.
 
-    An erasure that was cut short is taken up again, unless corrections have come in since that it does not cover.
+    An erasure that was cut short is taken up again, unless there are corrections now that it does not cover.
 
     Args:
         store: the bucket.
-        request: what to erase; of a contributor the ids are found here.
+        request: what to erase; the ids of a contributor's corrections are found here.
 
     Raises:
-        ErasureError: nothing is stored that it covers, and nothing was erased.
+        ErasureError: nothing is stored that the request covers, and nothing was erased.
     """
-    corrections: dict[str, Correction] = {}
-    feedback = _holding(store, FEEDBACK, lambda _: lambda body: _feedback_without(body, request, corrections))
-    held = _segments_holding(store, request, corrections)
-    erasure = _erasure(store, request, corrections)
-    snapshots = _Snapshots(store, erasure, held)
+    found: dict[str, Correction] = {}
+    feedback = feedback_traces(store, request, found)
+    held = segment_traces(store, request, found)
+    erasure = _erasure(store, request, found)
+    frozen = _frozen(store)
+    named = {digest: [each.sha256 for each in _named(store, digest)] for digest in _snapshots(store)}
+    ids = {digest: frozenset[str]().union(*(held.get(each, ()) for each in of)) for digest, of in named.items()}
+    versions = models_trained_on(store, snapshots_learned(store, erasure, ids))
+    current = pointer.read(store)
+    champion = current.pointer.champion.version if current else None
     return Plan(
         erasure=erasure,
-        rows=len(corrections),
-        objects={
-            **_holding(store, QUARANTINE, lambda _: lambda body: _quarantine_without(body, erasure)),
-            **(_holding(store, SAMPLES, lambda _: lambda body: _samples_without(body, erasure))),
-            **snapshots.objects(),
-            **feedback,
-        },
-        segments=held,
-        frozen=tuple(sorted(snapshots.frozen & snapshots.holding)),
-        versions=snapshots.versions(),
-        champion=_champion(store) in snapshots.versions(),
+        rows=len(found),
+        objects={**other_traces(store, erasure, frozen), **feedback},
+        segments=frozenset(held),
+        kept=frozenset(each for digest in frozen for each in named[digest]),
+        frozen=tuple(digest for digest in frozen if ids[digest]),
+        versions=versions,
+        champion=champion if champion in versions else None,
     )
 
 
 def erase(store: ErasableStore, plan: Plan) -> int:
     """Carry out a plan; return how many versions stay because their deletion was denied."""
-    erasure = plan.erasure
-    _put_back(store)
-    create(store, erasure.key, erasure.to_bytes())
-    mark(store, plan.versions, erasure)
-    _write_receipts(store, erasure)
+    if _put_back(store):
+        plan = plan_erasure(store, plan.erasure)
+    create(store, plan.erasure.key, plan.erasure.to_bytes())
+    mark(store, plan.versions, plan.erasure)
+    _write_receipts(store, plan.erasure)
     denied = sum(_leave(store, key, stays) for key, stays in plan.objects.items())
-    denied += _rename_segments(store, plan)
-    memory.forget(store, erasure.covers)
-    kept = {segment.sha256 for digest in _frozen(store) for segment in _named(store, digest)}
-    for digest, ids in plan.segments.items():
-        if ids and digest not in kept:
-            denied += store.delete(segments.key_of(digest))
-    return denied
+    denied += _leave_segments(store, plan)
+    memory.forget(store, plan.erasure.covers)
+    return denied + sum(store.delete(segments.key_of(digest)) for digest in sorted(plan.segments - plan.kept))
 
 
-def _erasure(store: ObjectStore, request: Erasure, corrections: Mapping[str, Correction]) -> Erasure:
-    """Return the erasure before that covers all that was found, or the request with what was found."""
+def _erasure(store: ObjectStore, request: Erasure, found: Mapping[str, Correction]) -> Erasure:
+    """Return the erasure before this one that covers all that was found, or the request with what was found."""
     for before in reversed(read_erasures(store)):
         same = before.contributor == request.contributor if request.contributor else request.ids <= before.ids
-        if same and all(entry.id in before.ids and before.covers(entry) for entry in corrections.values()):
+        if same and all(entry.id in before.ids and before.covers(entry) for entry in found.values()):
             return before
-    if not corrections:
-        whom = request.contributor or ", ".join(sorted(request.ids))
-        raise ErasureError(f"no correction of {whom} is stored")
-    predictions = frozenset(entry.prediction_id for entry in corrections.values() if entry.prediction_id)
-    return replace(request, ids=request.ids | corrections.keys(), predictions=predictions)
+    missing = request.ids - found.keys()
+    if missing or not found:
+        raise ErasureError(f"no correction of {', '.join(sorted(missing)) or request.contributor} is stored")
+    predictions = frozenset(entry.prediction_id for entry in found.values() if entry.prediction_id)
+    return replace(request, ids=frozenset(found), predictions=predictions)
 
 
-def _read_all(store: ErasableStore, versions: Iterable[StoredVersion]) -> Iterator[tuple[StoredVersion, bytes]]:
-    left = iter(versions)
-    with ThreadPoolExecutor(segments.READERS) as pool:
-        while batch := list(islice(left, BATCH)):
-            yield from zip(batch, pool.map(store.get_version, batch), strict=True)
+def _snapshots(store: ObjectStore) -> list[str]:
+    return list(dict.fromkeys(key.split("/")[2] for key in store.keys(SNAPSHOTS)))
 
 
-def _holding(store: ErasableStore, prefix: str, choose: Callable[[str], Without | None]) -> dict[str, bytes]:
-    """Return what stays of each object one of whose versions holds something to erase.
-
-    Args:
-        store: the bucket.
-        prefix: where to look.
-        choose: returns how to read the object of a key; None: it need not be read.
-    """
-    found: dict[str, bytes] = {}
-    versions = (version for version in store.versions(prefix) if choose(version.key))
-    for version, body in _read_all(store, versions):
-        without = choose(version.key)
-        stays = without(body) if without else None
-        if version.is_current and (stays is not None or version.key in found):
-            found[version.key] = body if stays is None else stays
-        elif stays is not None:
-            found.setdefault(version.key, b"")
-    return found
+def _frozen(store: ObjectStore) -> list[str]:
+    return [key.split("/")[2] for key in store.keys(SNAPSHOTS) if key.endswith(f"/{FROZEN}")]
 
 
-def _lines_without(body: bytes, gone: Callable[[bytes], bool]) -> bytes | None:
-    lines = body.splitlines(keepends=True) if b"\n" not in body else [line + b"\n" for line in body.split(b"\n")]
-    kept = [line for line in lines if line.strip() and not gone(line)]
-    return None if len(kept) == sum(bool(line.strip()) for line in lines) else b"".join(kept)
+def _named(store: ObjectStore, snapshot: str) -> list[Segment]:
+    """Return the segments of a snapshot; one that is half written has none."""
+    try:
+        body = store.get(f"{SNAPSHOTS}{snapshot}/{SEGMENTS}").body
+    except ObjectNotFoundError:
+        return []
+    return segments.from_fields(json.loads(body)["segments"])
+
+
+def _write_receipts(store: ObjectStore, erasure: Erasure) -> None:
+    days: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+    for each in erasure.ids:
+        if day := day_of(each):
+            days[day][each] = {"erased": erasure.at}
+    for day, outcomes in days.items():
+        create(store, outcome_key(day, f"{erasure.at}-erasure-{erasure.id}"), outcome_body(outcomes))
+
+
+def _leave(store: ErasableStore, key: str, stays: bytes) -> int:
+    """Delete an object, or replace it by what stays of it."""
+    if not stays:
+        return store.delete(key)
+    create(store, ASIDE + key, stays)
+    denied = store.delete(key)
+    create(store, key, stays)
+    return denied + store.delete(ASIDE + key)
+
+
+def _put_back(store: ErasableStore) -> bool:
+    """Put back what a command that was cut short put aside; return whether there was anything."""
+    found = list(store.keys(ASIDE))
+    for aside in found:
+        create(store, aside.removeprefix(ASIDE), store.get(aside).body)
+        store.delete(aside)
+    return bool(found)
+
+
+def _leave_segments(store: ErasableStore, plan: Plan) -> int:
+    """Let the snapshots that are not frozen name segments without the corrections."""
+    denied = 0
+    anew: dict[str, Sequence[Segment]] = {}
+    for digest in set(_snapshots(store)) - set(_frozen(store)):
+        named = _named(store, digest)
+        for segment in named:
+            if segment.sha256 in plan.segments and segment.sha256 not in anew:
+                parts = segments.without(store, segments.read(store, [segment]), plan.erasure.covers)
+                anew[segment.sha256] = [part.segment for part in parts]
+        kept = [each for segment in named for each in anew.get(segment.sha256, [segment])]
+        if kept != named:
+            denied += _leave(store, f"{SNAPSHOTS}{digest}/{SEGMENTS}", to_json({"segments": segments.to_fields(kept)}))
+    return denied

@@ -1,7 +1,7 @@
 """How much each row of feedback weighs, and which weights of the model feedback may move: no one may do much alone.
 
 Three bounds hold at once. The rows of one contributor that share a rare n-gram weigh together as a few rows. All rows
-of one contributor weigh together as `contributor_max_weight` rows. And a rare n-gram moves nothing before two
+of one contributor weigh together at most `contributor_max_weight`. And a rare n-gram moves nothing before two
 contributors have sent it with the same label. Rare is what the base data is not certain of. A known n-gram may be moved
 by one contributor alone, but is held harder. Reviewers are trusted.
 
@@ -35,12 +35,27 @@ class Influence:
         movable: one a bucket, whether its weights may move; what nobody sent stays where it is.
         new: one a bucket, whether it is movable though the base data does not know it.
         stiffness: one a bucket, how hard its weights are held; and last of the intercepts.
+        rows: how many they are.
     """
 
-    weights: Floats
+    shares: pd.DataFrame
+    max_weight: float
     movable: Flags
     new: Flags
     stiffness: Floats
+    rows: int
+
+    def weights(self, feedback_weight: float) -> Floats:
+        """Return what each row weighs, n numbers, if a row weighs `feedback_weight` by itself.
+
+        All rows of one contributor together weigh `max_weight` at most, whatever a row weighs.
+        """
+        given = feedback_weight * self.shares["given"].to_numpy()
+        who = self.shares["who"].to_numpy()
+        totals = np.bincount(who, given)
+        factors = np.minimum(1.0, self.max_weight / np.maximum(totals, self.max_weight))[who]
+        given = np.where(self.shares["trusted"].to_numpy(), given, given * factors)
+        return np.asarray(np.bincount(self.shares["row"].to_numpy(), given, minlength=self.rows), float)
 
     def reach(self, rows: sp.csr_matrix) -> Floats:
         """Return rho of each row: n numbers; `rows` are weighted and normalised, n x width."""
@@ -66,7 +81,7 @@ def influence_of(
         rows: columns label, contributors, trusted, received_at; n rows of feedback.
         counts: n x width, their bucket counts.
         certainty: width + 1, the anchor's.
-        max_weight: what all rows of one contributor may weigh, in rows.
+        max_weight: what all rows of one contributor may weigh together, where a row of base data weighs about 1.
         half_life_days: age, against the newest row, at which a row weighs half; None: rows do not age.
     """
     known = certainty[:-1] >= KNOWN
@@ -78,10 +93,12 @@ def influence_of(
     rare.eliminate_zeros()
     recency = _recency(rows["received_at"], half_life_days)
     return Influence(
-        weights=_weights(rows, rare, shares, recency, max_weight),
+        shares=shares.assign(given=_given(rare, shares, recency)),
+        max_weight=max_weight,
         movable=agreed | (known & (np.bincount(counts.indices, minlength=len(known)) > 0)),
         new=agreed & ~known,
         stiffness=np.append(np.where(agreed, 1.0, HELD), 1.0) + certainty,
+        rows=len(rows),
     )
 
 
@@ -119,23 +136,18 @@ def _recency(received_at: "pd.Series[str]", half_life_days: float | None) -> Flo
     return np.asarray(0.5 ** (days / half_life_days))
 
 
-def _weights(
-    rows: pd.DataFrame, rare: sp.csr_matrix, shares: pd.DataFrame, recency: Floats, max_weight: float
-) -> Floats:
-    """Return each row's weight: the sum of what each of its contributors may still give it."""
-    contributors = np.bincount(shares["row"], minlength=len(rows))
+def _given(rare: sp.csr_matrix, shares: pd.DataFrame, recency: Floats) -> Floats:
+    """Return what each contributor gives to each row: a part of the row, less for its age and for rare n-grams."""
+    contributors = np.bincount(shares["row"], minlength=len(recency))
     given = recency[shares["row"]] / contributors[shares["row"]]
-    order = np.argsort(shares["who"].to_numpy(), kind="stable")
-    ends = np.flatnonzero(np.diff(shares["who"].to_numpy()[order], append=-1)) + 1
-    for mine in np.split(order, ends[:-1]):
-        free = shares["trusted"].to_numpy()[mine]
-        mine = mine[~free]  # noqa: PLW2901
+    trusted, who = shares["trusted"].to_numpy(), shares["who"].to_numpy()
+    order = np.argsort(who, kind="stable")
+    ends = np.flatnonzero(np.diff(who[order], append=-1)) + 1
+    for everything in np.split(order, ends[:-1]):
+        mine = everything[~trusted[everything]]
         if len(mine) > RARE_ROWS:
             given[mine] *= _rare_factors(rare[shares["row"].to_numpy()[mine]], given[mine])
-        total = given[mine].sum()
-        if total > max_weight:
-            given[mine] *= max_weight / total
-    return np.asarray(np.bincount(shares["row"], given, minlength=len(rows)), float)
+    return given
 
 
 def _rare_factors(rare: sp.csr_matrix, given: Floats) -> Floats:

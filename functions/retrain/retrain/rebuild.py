@@ -30,6 +30,7 @@ from retrain.splits import TRAIN
 from retrain.traffic import FILE as SAMPLES_FILE
 from retrain.traffic import draw_samples
 from retrain.train import Recipe, Trained
+from retrain.without import Without
 
 UNLIMITED = 2**31  # what a snapshot has kept is within the limits of its time
 
@@ -96,7 +97,7 @@ def train_again(store: ObjectStore, manifest: Mapping[str, Any]) -> Trained:
         raise RebuildError(f"{error.message}: it was erased") from error
     rows = snapshot.rows[snapshot.rows["side"] == TRAIN]
     adaptation = Adaptation(anchor, rows, samples, recipe, Limits(**parameters["limits"]))
-    return make_candidate(adaptation, parameters["feedback_weight"], tuple(parameters["excluded"]))
+    return make_candidate(adaptation, parameters["feedback_weight"], Without.of(manifest))
 
 
 def read_again(store: ObjectStore, digest: str) -> Snapshot:

@@ -2,8 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -18,9 +18,10 @@ from sentiloop.storage import ObjectStore
 from retrain.adapt import Adaptation, Limits
 from retrain.anchor import Anchor, find_anchor
 from retrain.bootstrap import bootstrap
-from retrain.candidate import Choice, choice_for, make_candidate
+from retrain.candidate import choice_for, make_candidate
 from retrain.champion import Champion, read_champion
-from retrain.collect import SNAPSHOTS, Collected, all_left_out, collect, read_snapshot, recollect
+from retrain.checks import moved_names
+from retrain.collect import SNAPSHOTS, Collected, collect, read_snapshot, recollect
 from retrain.datasets import read_datasets
 from retrain.judge import Judged, judge
 from retrain.ledger import Decision, decision_prefix, settle, write_record
@@ -32,6 +33,7 @@ from retrain.snapshot import Snapshot, make_snapshot, store_snapshot
 from retrain.splits import TRAIN
 from retrain.traffic import draw_samples
 from retrain.train import Recipe, Trained
+from retrain.without import Without
 
 MODEL_FILE = "model.joblib"
 MOVES_LOOKED_AT = 10  # of the pointer, in search of promotions that were not recorded
@@ -71,7 +73,7 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
         store_snapshot(store, task.snapshot, task.collected.segments)
         record = _decide(store, settings, recipe, task, by)
         if record is not None:
-            left_out = all_left_out(task.snapshot.corrections, task.snapshot.left_out, record["excluded"])
+            left_out = Without.of(record).left_out(task.snapshot.corrections, task.snapshot.left_out)
             settle(store, task.collected, Decision(task.snapshot.digest, left_out, task.digest, record.get("version")))
             return write_record(store, task.snapshot.digest, task.digest, record)
     raise PointerError("the pointer kept moving while candidates were judged")
@@ -80,7 +82,7 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
 def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
     """Read everything a run decides on: champion, feedback and base data."""
     champion = read_champion(store, _present(store))
-    collected = collect(store, champion.snapshot, _excluded(champion.model.manifest))
+    collected = collect(store, champion.snapshot, Without.of(champion.model.manifest))
     datasets = read_datasets(store)
     anchor = find_anchor(store, champion, datasets, recipe)
     merged = merge_corrections(
@@ -110,10 +112,13 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
     adaptation = Adaptation(task.anchor, training, samples, recipe, _limits(settings))
     key = f"{SNAPSHOTS}{task.snapshot.digest}/choice-{task.digest[:16]}.json"
     choice = choice_for(store, key, adaptation, settings.search_seconds)
-    trained = make_candidate(adaptation, choice.feedback_weight, choice.excluded)
     version = f"v{task.digest[:12]}"
-    since = task.champion.data.get("feedback", {}).get("newest", "")
-    judged = judge(task.champion.model, trained.model(version), rows, settings, since=since)
+    without = choice.without
+    trained, judged = _candidate(adaptation, choice.feedback_weight, without, task, settings)
+    if names := moved_names(judged.verdict):  # what mentions them waits for a reviewer, and stops nobody else
+        without = replace(without, names=names)
+        trained, judged = _candidate(adaptation, choice.feedback_weight, without, task, settings)
+    parameters = _parameters(recipe, settings, choice.feedback_weight, without)
     record = {
         "outcome": "promoted" if judged.verdict.promote else "rejected",
         "reasons": list(judged.verdict.reasons),
@@ -126,8 +131,7 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
         "metrics": judged.metrics,
         "checks": [asdict(check) for check in judged.verdict.checks],
         "comparisons": [gate.described(part) for part in judged.comparisons],
-        "parameters": _parameters(recipe, settings, choice),
-        "excluded": list(choice.excluded),
+        "parameters": parameters,
         "choice": dict(choice.found),
         "samples": len(samples),
         "label_noise": estimate_noise(training, task.anchor.model),
@@ -135,10 +139,19 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
     }
     if not judged.verdict.promote:
         return record
-    target = _publish(store, trained, judged, _description(task, _parameters(recipe, settings, choice), judged))
+    target = _publish(store, trained, judged, _description(task, parameters, judged))
     if not _promote(store, task.champion, target, by, "; ".join(judged.verdict.reasons)):
         return None
     return {**record, "version": version}
+
+
+def _candidate(
+    adaptation: Adaptation, feedback_weight: float, without: Without, task: Task, settings: Settings
+) -> tuple[Trained, Judged]:
+    trained = make_candidate(adaptation, feedback_weight, without)
+    model = trained.model(f"v{task.digest[:12]}")
+    since = task.champion.data.get("feedback", {}).get("newest", "")
+    return trained, judge(task.champion.model, model, task.snapshot.rows, settings, since=since)
 
 
 def _publish(store: ObjectStore, trained: Trained, judged: Judged, description: dict[str, Any]) -> Target:
@@ -208,20 +221,14 @@ def _limits(settings: Settings) -> Limits:
     return Limits(settings.contributor_max_weight, settings.feedback_half_life_days)
 
 
-def _parameters(recipe: Recipe, settings: Settings, choice: Choice) -> dict[str, Any]:
+def _parameters(recipe: Recipe, settings: Settings, feedback_weight: float, without: Without) -> dict[str, Any]:
     """Return all that `retrain.rebuild` needs besides the data."""
     return {
         "recipe": asdict(recipe),
         "limits": asdict(_limits(settings)),
-        "feedback_weight": choice.feedback_weight,
-        "excluded": list(choice.excluded),
+        "feedback_weight": feedback_weight,
+        "without": asdict(without),
     }
-
-
-def _excluded(manifest: Mapping[str, Any]) -> Collection[str]:
-    """Return the contributors whose rows a version was trained without."""
-    found: Collection[str] = manifest.get("parameters", {}).get("excluded", ())
-    return found
 
 
 def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
@@ -248,9 +255,9 @@ def _finish_interrupted_runs(store: ObjectStore) -> None:
         if snapshot is None or any(store.keys(decision_prefix(snapshot, digest))):
             continue
         before = _manifest(store, manifest["parents"][0])
-        collected = recollect(store, snapshot, before.get("data", {}).get("snapshot"), _excluded(before))
+        collected = recollect(store, snapshot, before.get("data", {}).get("snapshot"), Without.of(before))
         _, left_out = read_snapshot(store, snapshot)
-        left_out = all_left_out(collected.corrections, left_out, _excluded(manifest))
+        left_out = Without.of(manifest).left_out(collected.corrections, left_out)
         settle(store, collected, Decision(snapshot, left_out, digest, version))
         reasons = ["recorded by the next run: the run that promoted it was cut short"]
         record = {"outcome": "promoted", "version": version, "reasons": reasons, "snapshot": snapshot}

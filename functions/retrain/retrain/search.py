@@ -84,7 +84,7 @@ def held_out_loss(adaptation: Adaptation, weight: float) -> float:
             learner = adaptation.fit(weight, kept)
             probabilities = bulk.softmax(learner.decision_function(adaptation.vectors[np.flatnonzero(held)]))
             said = probabilities[np.arange(held.sum()), truth[held]]
-            share = adaptation.influence.weights[held]
+            share = adaptation.influence.weights(1.0)[held]
             total -= float(share @ np.log(np.maximum(said, 1e-12)))
             rows += float(share.sum())
     return total / rows if rows else 0.0

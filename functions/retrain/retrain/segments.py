@@ -17,6 +17,7 @@ from sentiloop.records import Correction, to_json
 from sentiloop.storage import ObjectStore, create
 
 FOLDER = "datasets/segments/"
+SUFFIX = ".jsonl.gz"
 FULL = 50_000  # lines; small enough to be written anew when a person's rows are erased
 COMPRESSION = 6  # half a percent larger than the most there is, in a third of the time
 READERS = 10  # as many connections as the storage client keeps open
@@ -117,7 +118,12 @@ def digest_of(corrections: Iterable[Correction]) -> str:
 
 def key_of(digest: str) -> str:
     """Return the key of the segment of that sha256."""
-    return f"{FOLDER}{digest}.jsonl.gz"
+    return f"{FOLDER}{digest}{SUFFIX}"
+
+
+def digest_in(key: str) -> str:
+    """Return the sha256 that a segment's key names."""
+    return key.removeprefix(FOLDER).removesuffix(SUFFIX)
 
 
 def _write(store: ObjectStore, entries: Sequence[Entry]) -> Part:
