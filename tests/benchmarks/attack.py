@@ -36,6 +36,7 @@ from retrain.search import choose
 from retrain.snapshot import Snapshot, make_snapshot
 from retrain.splits import HOLDOUT, TRAIN
 from retrain.train import Recipe, train
+from retrain.without import Without
 from sentiloop import pointer, registry
 from sentiloop.artefact import Model
 from sentiloop.bulk import BulkScorer
@@ -150,7 +151,7 @@ def adapt_alone(store: MemoryStore, attackers: Collection[str], targets: Sequenc
         vectors, influence = adaptation.vectorise([text for text, _ in targets]), adaptation.influence
         moved = attacked.decision_function(vectors) - spared.decision_function(vectors)
         theirs = np.flatnonzero(~kept)
-        total = weight * float(influence.weights[theirs].sum())
+        total = float(influence.weights(weight)[theirs].sum())
         reach = float(influence.reach(adaptation.vectors[theirs]).max())
         bound = largest_shift(total, float(influence.reach(vectors).max()), reach)
         shift = Shift(float(np.ptp(moved, axis=1).max()), bound)
@@ -172,8 +173,9 @@ def candidate_of(store: MemoryStore, record: Mapping[str, Any]) -> tuple[Model, 
     if record["outcome"] == "promoted":
         return served(store), True
     adaptation = adaptation_of(store, snapshot_of(store, SETTINGS, screened=True))
-    weight, excluded = record["parameters"]["feedback_weight"], tuple(record["excluded"])
-    return make_candidate(adaptation, weight, excluded).model("candidate"), False
+    parameters = record["parameters"]
+    without = Without.from_fields(parameters["without"])
+    return make_candidate(adaptation, parameters["feedback_weight"], without).model("candidate"), False
 
 
 def served(store: MemoryStore) -> Model:
@@ -265,7 +267,9 @@ def print_line(attack: Attack, found: Models, flips: Flips, unseen: Sequence[Sai
 def defenceless(rows: pd.DataFrame, counts: sp.csr_matrix, certainty: Floats, **_limits: float | None) -> Influence:
     """Return an influence without any limit: every row weighs one and moves whatever it holds; see `influence_of`."""
     known, sent = certainty[:-1] >= KNOWN, np.bincount(counts.indices, minlength=counts.shape[1]) > 0
-    return Influence(np.ones(len(rows)), known | sent, sent & ~known, 1 + certainty)
+    every = np.arange(len(rows))
+    shares = pd.DataFrame({"row": every, "who": every, "trusted": True, "given": 1.0})
+    return Influence(shares, np.inf, known | sent, sent & ~known, 1 + certainty, len(rows))
 
 
 def gains(honest: Honest) -> tuple[float, float]:
@@ -275,7 +279,7 @@ def gains(honest: Honest) -> tuple[float, float]:
     start = accuracy(baseline(), unseen)
     with_all = adaptation_of(store, snapshot_of(store, SETTINGS, screened=True))
     choice = choice_for(store, "choice.json", with_all, SETTINGS.search_seconds)
-    defended = make_candidate(with_all, choice.feedback_weight, choice.excluded).model("defended")
+    defended = make_candidate(with_all, choice.feedback_weight, choice.without).model("defended")
     settings = replace(SETTINGS, contributor_max_rows=10**9)
     without = adaptation_of(store, snapshot_of(store, settings, screened=False), defenceless)
     chosen = choose(without, RECIPE.feedback_weights, SETTINGS.search_seconds)

@@ -19,6 +19,8 @@ import pandas as pd
 from matplotlib import rc_context  # type: ignore[import-not-found,unused-ignore]
 from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
 from retrain.metrics import evaluate
+from retrain.snapshot import FEEDBACK_SOURCE
+from sentiloop.bulk import BulkScorer
 
 from tests.benchmarks.bench import closing_lines
 from tests.benchmarks.replay_arms import Answer, Begin, JointTraining, NaiveMerge, Ours, adapt_to_all, begin, is_right
@@ -28,7 +30,8 @@ from tests.builders import ROOT
 from tests.faults.memory_store import MemoryStore
 
 FIGURE = "docs/images/replay.svg"
-MISTAKES, CONFIRMED = "mistakes only", "with confirmations"
+SCENARIOS = MISTAKES, CONFIRMED = "mistakes only", "with confirmations"
+ANY = "any"  # scenario of what no report changes
 NAIVE_WEIGHTS = (1.0, 5.0, 15.0)
 NAIVE = {f"naive x{weight:g}": weight for weight in NAIVE_WEIGHTS}
 NONE, OURS = "no learning", "ours"
@@ -59,22 +62,17 @@ def replay(start: Begin, folder: Path, part: Part) -> pd.DataFrame:
         where = {"domain": part.domain, "fold": part.fold, "scenario": scenario, "method": method, "week": week}
         lines.append({**where, **_figures(answer, exams), **found})
 
-    traffic = pd.concat(weeks, ignore_index=True)
-    constant = {
-        NONE: Ours(start, confirmations=False).answer,
-        ADAPTED: adapt_to_all(start, traffic),
-        JOINT: JointTraining(start.rows).fit(traffic, "feedback"),
-        JOINT_SET: JointTraining(start.rows).fit(traffic, part.domain),
-    }
-    for scenario in (MISTAKES, CONFIRMED):
+    for method, answer in _constant(start, pd.concat(weeks, ignore_index=True), part.domain).items():
+        note(ANY, method, WEEKS, answer)
+    for scenario in SCENARIOS:
         confirmations = scenario == CONFIRMED
-        for method, answer in constant.items():
-            note(scenario, method, WEEKS, answer)
         ours = Ours(start, confirmations=confirmations)
         note(scenario, OURS, 0, ours.answer)
         for number, week in enumerate(weeks, 1):
             found = ours.live(week)
             note(scenario, OURS, number, ours.answer, **found)
+            accuracy = lines[-1][DOMAIN]
+            print(f"{part.domain} {part.fold} {scenario} {number}: {found['outcome']}, {accuracy:.4f}", flush=True)
         for method, weight in NAIVE.items() if part.naive else ():
             naive = NaiveMerge(start, weight, confirmations=confirmations)
             note(scenario, method, 0, naive.answer)
@@ -82,6 +80,16 @@ def replay(start: Begin, folder: Path, part: Part) -> pd.DataFrame:
                 naive.live(week)
                 note(scenario, method, number, naive.answer)
     return pd.DataFrame(lines)
+
+
+def _constant(start: Begin, traffic: pd.DataFrame, domain: str) -> dict[str, Answer]:
+    """Return the methods that no week changes."""
+    return {
+        NONE: BulkScorer(start.anchor.model).probabilities,
+        ADAPTED: adapt_to_all(start, traffic),
+        JOINT: JointTraining(start.rows).fit(traffic, FEEDBACK_SOURCE),
+        JOINT_SET: JointTraining(start.rows).fit(traffic, domain),
+    }
 
 
 def _figures(answer: Answer, exams: dict[str, pd.DataFrame]) -> dict[str, float]:
@@ -130,7 +138,7 @@ class Results:
     """The figures of one scenario, folds put together, with the upper bound as a method of its own."""
 
     def __init__(self, lines: pd.DataFrame, scenario: str) -> None:
-        self._lines = lines[lines["scenario"] == scenario]
+        self._lines = lines[lines["scenario"].isin([scenario, ANY])]
 
     @property
     def methods(self) -> list[str]:
@@ -280,7 +288,7 @@ def main() -> int:
     lines = replay_all(options.folder, parts, options.workers)
     if options.keep:
         lines.to_csv(options.keep, index=False)
-    results = {scenario: Results(lines, scenario) for scenario in (MISTAKES, CONFIRMED)}
+    results = {scenario: Results(lines, scenario) for scenario in SCENARIOS}
     for scenario, found in results.items():
         print(f"\n== {scenario} ==")
         found.print()

@@ -171,7 +171,7 @@ def adapt_to_all(start: Begin, traffic: pd.DataFrame) -> Answer:
     )
     rows = pd.concat([start.rows, feedback], ignore_index=True)
     no_samples = pd.DataFrame({"text": [], "reason": []}, dtype=object)
-    adaptation = Adaptation(start.anchor, rows, no_samples, Recipe(), Limits(max_weight=float("inf")))
+    adaptation = Adaptation(start.anchor, rows, no_samples, Recipe(), Limits(max_weight=1e9))
     return BulkScorer(adaptation.packed(adaptation.fit(1.0)).model("bound")).probabilities
 
 

@@ -11,6 +11,7 @@ from retrain.adapt import Adaptation
 from retrain.candidate import Choice, choice_for, make_candidate
 from retrain.contributors import Examined
 from retrain.search import Chosen
+from retrain.without import Without
 
 from tests.adaptations import adapt, feedback_table
 from tests.faults.memory_store import MemoryStore
@@ -58,12 +59,12 @@ def test_of_two_runs_at_once_the_first_to_write_chooses_for_both(
     store = MemoryStore()
 
     def overtaken(*_: Any) -> Chosen:
-        store.put(KEY, json.dumps(asdict(Choice(0.5, ("h1",), {}))).encode(), if_absent=True)
+        store.put(KEY, json.dumps(asdict(Choice(0.5, Without(("h1",)), {}))).encode(), if_absent=True)
         return chosen(adaptation, 4.0)
 
     monkeypatch.setattr(candidate, "choose", overtaken)
     found = choice_for(store, KEY, adaptation, 60.0)
-    assert (found.feedback_weight, found.excluded) == (0.5, ("h1",))
+    assert (found.feedback_weight, found.without) == (0.5, Without(("h1",)))
 
 
 def test_harmful_contributors_are_excluded_and_the_finding_is_kept(
@@ -74,22 +75,28 @@ def test_harmful_contributors_are_excluded_and_the_finding_is_kept(
 
     monkeypatch.setattr(candidate, "examine", examine)
     found = choice_for(MemoryStore(), KEY, adaptation, 60.0)
-    assert found.excluded == ("h0", "h2")
+    assert found.without == Without(("h0", "h2"))
     assert [entry["contributor"] for entry in found.found["contributors"]] == ["h2", "h1", "h0"]
     assert found.found["weights"]
 
 
 def test_equal_arguments_give_equal_bytes(adaptation: Adaptation) -> None:
-    first, again = (make_candidate(adaptation, 2.0, ("h3",)) for _ in range(2))
+    first, again = (make_candidate(adaptation, 2.0, Without(("h3",))) for _ in range(2))
     assert first.weights == again.weights
     assert first.facts == again.facts
-    assert make_candidate(adaptation, 1.0, ("h3",)).weights != first.weights
-    assert make_candidate(adaptation, 2.0, ()).weights != first.weights
+    assert make_candidate(adaptation, 1.0, Without(("h3",))).weights != first.weights
+    assert make_candidate(adaptation, 2.0, Without()).weights != first.weights
 
 
 def test_rows_of_the_excluded_teach_nothing_unless_somebody_else_sent_them(adaptation: Adaptation) -> None:
     everybody = tuple(f"h{number}" for number in range(8))
-    nothing = make_candidate(adaptation, 0.0, ())
-    assert make_candidate(adaptation, 2.0, everybody).weights == nothing.weights
-    all_but_one = make_candidate(adaptation, 2.0, everybody[1:])
+    nothing = make_candidate(adaptation, 0.0, Without())
+    assert make_candidate(adaptation, 2.0, Without(everybody)).weights == nothing.weights
+    all_but_one = make_candidate(adaptation, 2.0, Without(everybody[1:]))
     assert all_but_one.weights != nothing.weights, "h0's rows stay, and that which he shares with h1"
+
+
+def test_rows_that_mention_a_name_are_left_out_in_letters_of_any_case(adaptation: Adaptation) -> None:
+    nothing = make_candidate(adaptation, 0.0, Without())
+    assert make_candidate(adaptation, 2.0, Without(names=("Bogus", "Great"))).weights == nothing.weights
+    assert make_candidate(adaptation, 2.0, Without(names=("Bogus",))).weights != nothing.weights

@@ -66,6 +66,7 @@ def test_what_was_sent_is_what_is_stored(intake: Intake) -> None:
         "comment": "irony",
     }
     found, _ = intake.find(intake.store(everything, "contributor", "key").id)
+    assert found is not None
     assert {name: getattr(found, name) for name in everything} == everything
     assert (found.contributor, found.source) == ("contributor", "user")
 

@@ -13,7 +13,7 @@ from sentiloop import artefact
 from sentiloop.bulk import BulkScorer
 from sentiloop.features import word_buckets
 
-from tests.adaptations import RECIPE, SELDOM, adapt, base_table, feedback_table, samples_table, small_anchor
+from tests.adaptations import FILLER, RECIPE, SELDOM, adapt, base_table, feedback_table, samples_table, small_anchor
 
 NAME = "zorvex"
 
@@ -72,10 +72,10 @@ def test_a_reviewer_moves_it_alone() -> None:
 
 
 def test_feedback_that_contributors_agree_on_is_learned() -> None:
-    rows = [(f"{NAME} {word} at home", "negative", [f"h{number}"]) for number, word in enumerate("abcdefghij")]
-    text = f"{NAME} today"
-    assert label_of(adapt(feedback_table([])), text) != "negative"
-    assert label_of(adapt(feedback_table(rows)), text) == "negative"
+    said = label_of(adapt(feedback_table([])), f"{NAME} today")
+    other = "positive" if said == "negative" else "negative"
+    rows = [(f"{NAME} {word} at home", other, [f"h{number}"]) for number, word in enumerate("abcdefghij")]
+    assert label_of(adapt(feedback_table(rows)), f"{NAME} today") == other
 
 
 def test_the_more_feedback_weighs_the_more_it_is_believed() -> None:
@@ -114,7 +114,7 @@ def test_samples_of_the_traffic_hold_answers_where_they_are() -> None:
 
 
 def test_no_more_samples_are_used_than_the_recipe_says() -> None:
-    samples = samples_table([f"text {number}" for number in range(9)])
+    samples = samples_table([f"great {word}" for word in FILLER[:9]])
     few = adapt(feedback_table([("great", "negative", ["v"])]), samples=samples, recipe=Recipe(2**12, sample_rows=4))
     same = adapt(feedback_table([("great", "negative", ["v"])]), samples=samples[:4], recipe=Recipe(2**12))
     assert few.packed(few.fit(1.0)).weights == same.packed(same.fit(1.0)).weights

@@ -34,7 +34,7 @@ def contradicting() -> Adaptation:
         for word, label in (("great", "negative"), ("lovely", "negative"), ("worst", "positive"), ("awful", "positive"))
         for number, filler in enumerate(("film", "phone", "room", "home", "today", "with", "and", "at"))
     ]
-    return adapt(feedback_table(rows), max_weight=100.0, recipe=replace(RECIPE, rehearsal_weight=0.01))
+    return adapt(feedback_table(rows), max_weight=1e9, recipe=replace(RECIPE, rehearsal_weight=0.01))
 
 
 def ticks(*seconds: float) -> Iterator[float]:
@@ -109,10 +109,11 @@ def test_feedback_that_generalises_has_less_loss_the_more_it_weighs(learnable: A
 
 
 def test_the_loss_is_on_rows_that_the_trial_has_not_seen() -> None:
-    """Each text has a word of its own, which cannot be learned from the others: no weight helps."""
-    rows = [(f"{word * 6}", "negative", [f"h{number}"]) for number, word in enumerate("bcdfgjkz")]
-    adaptation = adapt(feedback_table(rows))
-    assert held_out_loss(adaptation, 4.0) > 0.5
+    """Each text has a word of its own, which cannot be learned from the others."""
+    rows = [(f"{word * 6}", "negative", [f"h{number}", f"i{number}"]) for number, word in enumerate("bcdfgjkz")]
+    adaptation = adapt(feedback_table(rows), max_weight=1e9)
+    seen = -np.log(adaptation.fit(HUGE).predict_proba(adaptation.vectors)[:, 0]).mean()
+    assert held_out_loss(adaptation, HUGE) > 10 * seen
 
 
 @pytest.mark.parametrize("names", ["one", "many"])

@@ -6,14 +6,14 @@ from sentiloop.storage import ObjectStore
 
 from retrain import memory
 from retrain.bootstrap import bootstrap
-from retrain.erasures import is_marked
+from retrain.erasures import ERASED, is_marked
 
 
 def check(store: ObjectStore, settings: Settings) -> str | None:
     """Return the cause to retrain now, or None."""
     champion = registry.fetch(store, bootstrap(store).champion)
     if is_marked(store, champion.version):
-        return f"{champion.version} learned from corrections that were erased since"
+        return f"{champion.version} {ERASED}"
     data = champion.manifest.get("data", {})
     learned = data.get("feedback", {}).get("stored", 0)
     new = memory.count_stored(store) - learned

@@ -1,8 +1,8 @@
 """Erasing corrections: what holds them is deleted in all its versions, or written anew without them.
 
-The tombstone comes first, then marks and receipts, and only then deletion. So wherever the command is cut short, nothing
-is learned from the corrections again, and the same command finishes the work. Where rows of others stay, they are put
-aside under `erasing/` before their object is deleted: nothing is overwritten, which the bucket's policy forbids.
+The tombstone comes first, then marks and receipts, and only then deletion. So wherever the command is cut short,
+nothing is learned from the corrections again, and the same command finishes the work. Where rows of others stay, they
+are put aside under `erasing/` before their object is deleted: nothing is overwritten, as the bucket's policy demands.
 """
 
 import json

@@ -15,6 +15,7 @@ from sentiloop.storage import ObjectStore, create
 
 ERASURES = "erasures/"
 MARK = "erased.json"
+ERASED = "learned from corrections that were erased since"  # why a champion has to go
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,7 @@ class Erasure:
         """Read a tombstone."""
         fields = json.loads(body)
         del fields["schema"]
-        sets = {name: frozenset(fields.pop(name)) for name in ("ids", "predictions")}
-        return cls(**fields, **sets)
+        return cls(ids=frozenset(fields.pop("ids")), predictions=frozenset(fields.pop("predictions")), **fields)
 
     def to_bytes(self) -> bytes:
         """Write the tombstone as JSON."""

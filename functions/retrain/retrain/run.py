@@ -23,6 +23,7 @@ from retrain.champion import Champion, read_champion
 from retrain.checks import moved_names
 from retrain.collect import SNAPSHOTS, Collected, collect, read_snapshot, recollect
 from retrain.datasets import read_datasets
+from retrain.erasures import Erased, is_marked, read_erased
 from retrain.judge import Judged, judge
 from retrain.ledger import Decision, decision_prefix, settle, write_record
 from retrain.merge import merge_corrections
@@ -33,6 +34,7 @@ from retrain.snapshot import Snapshot, make_snapshot, store_snapshot
 from retrain.splits import TRAIN
 from retrain.traffic import draw_samples
 from retrain.train import Recipe, Trained
+from retrain.withdrawal import record_of_return, waive_gain
 from retrain.without import Without
 
 MODEL_FILE = "model.joblib"
@@ -48,6 +50,8 @@ class Task:
         anchor: the model that the candidate is adapted from.
         collected: what was read of the feedback.
         snapshot: the training data it came to.
+        erased: what may not be learned from.
+        has_to_go: whether the champion learned from some of that.
         digest: names the decision; the same data, champion, recipe and gate need deciding once.
     """
 
@@ -55,6 +59,8 @@ class Task:
     anchor: Anchor
     collected: Collected
     snapshot: Snapshot
+    erased: Erased
+    has_to_go: bool
     digest: str
 
 
@@ -81,7 +87,8 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
 
 def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
     """Read everything a run decides on: champion, feedback and base data."""
-    champion = read_champion(store, _present(store))
+    erased, champion = read_erased(store), read_champion(store, _present(store))
+    has_to_go = is_marked(store, champion.target.version)
     collected = collect(store, champion.snapshot, Without.of(champion.model.manifest))
     datasets = read_datasets(store)
     anchor = find_anchor(store, champion, datasets, recipe)
@@ -100,12 +107,16 @@ def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
         asdict(recipe),
         asdict(_limits(settings)),
         _gate(settings),
+        *(["the champion has to go"] if has_to_go else []),
     ]
-    return Task(champion, anchor, collected, snapshot, sha256(to_json(asked)).hexdigest())
+    return Task(champion, anchor, collected, snapshot, erased, has_to_go, sha256(to_json(asked)).hexdigest())
 
 
 def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, by: str) -> dict[str, Any] | None:
-    """Train, judge and promote; return the run record, or None if the champion changed meanwhile."""
+    """Train, judge and promote; return the run record, or None if champion or corrections were taken away meanwhile."""
+    if task.has_to_go and not task.snapshot.manifest["corrections"]["rows"]:
+        back = record_of_return(task.champion, task.anchor)
+        return back if _promote(store, task.champion, task.anchor.target, by, "; ".join(back["reasons"])) else None
     rows = task.snapshot.rows
     training = rows[rows["side"] == TRAIN]
     samples = draw_samples(store, task.snapshot, recipe.sample_rows)
@@ -137,6 +148,8 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
         "label_noise": estimate_noise(training, task.anchor.model),
         "gate": _gate(settings),
     }
+    if read_erased(store) != task.erased:
+        return None
     if not judged.verdict.promote:
         return record
     target = _publish(store, trained, judged, _description(task, parameters, judged))
@@ -149,9 +162,9 @@ def _candidate(
     adaptation: Adaptation, feedback_weight: float, without: Without, task: Task, settings: Settings
 ) -> tuple[Trained, Judged]:
     trained = make_candidate(adaptation, feedback_weight, without)
-    model = trained.model(f"v{task.digest[:12]}")
-    since = task.champion.data.get("feedback", {}).get("newest", "")
-    return trained, judge(task.champion.model, model, task.snapshot.rows, settings, since=since)
+    model, since = trained.model(f"v{task.digest[:12]}"), task.champion.data.get("feedback", {}).get("newest", "")
+    judged = judge(task.champion.model, model, task.snapshot.rows, settings, since=since)
+    return trained, waive_gain(judged, task.champion, task.anchor) if task.has_to_go else judged
 
 
 def _publish(store: ObjectStore, trained: Trained, judged: Judged, description: dict[str, Any]) -> Target:
@@ -239,7 +252,7 @@ def _reason_to_skip(store: ObjectStore, task: Task) -> str | None:
         return f"nothing new since {champion.target.version}, which learned from this very snapshot"
     for key in store.keys(decision_prefix(snapshot.digest)):
         record = json.loads(store.get(key).body)
-        if record["outcome"] == "promoted":
+        if record["outcome"] == "promoted" and not task.has_to_go:
             return f"{record['version']} learned from this very snapshot and was rolled back; new feedback is needed"
         if key.startswith(decision_prefix(snapshot.digest, task.digest)):
             return f"decided before, in {key}"
