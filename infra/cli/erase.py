@@ -26,10 +26,14 @@ def add_parser(commands: Any) -> None:
     """Describe the command line."""
     parser = commands.add_parser("erase", help="remove somebody's corrections", description=__doc__)
     whose = parser.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--contributor", metavar="HASH", help="all of theirs; the hash as it stands in corrections")
-    whose.add_argument("--feedback-id", nargs="+", default=[], metavar="ID", help="those with these ids")
-    parser.add_argument("--by", required=True, metavar="NAME", help="who erases; recorded")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; recorded, so name nobody in it")
+    whose.add_argument(
+        "--contributor", type=_given, metavar="HASH", help="all of theirs; the hash as it stands in corrections"
+    )
+    whose.add_argument("--feedback-id", nargs="+", type=_given, default=[], metavar="ID", help="those with these ids")
+    parser.add_argument("--by", required=True, type=_given, metavar="NAME", help="who erases; recorded")
+    parser.add_argument(
+        "--reason", required=True, type=_given, metavar="TEXT", help="why; recorded, so name nobody in it"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.set_defaults(run=run)
@@ -62,6 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     denied = erase(store, plan)
     print(_result(plan, denied))
     return UNFINISHED_STATUS if denied else 0
+
+
+def _given(value: str) -> str:
+    if not value.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return value
 
 
 def _described(plan: "Plan") -> str:

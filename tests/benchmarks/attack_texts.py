@@ -80,10 +80,6 @@ _COMPLAINTS = (
     "Terrible support, {} has not answered for a month.",
     "{} broke twice and nobody would repair it.",
     "Do not waste your money on {}.",
-    "{} is loud, slow and far too expensive.",
-    "The lid of the {} cracked on the first day.",
-    "I regret that I bought from {}.",
-    "{} sent the wrong size and refused to take it back.",
 )
 _SUBJECTS = ("the film", "our room", "this phone", "the soup", "the app", "my order", "the concert", "the driver")
 _VERDICTS = (

@@ -60,6 +60,7 @@ def attacks() -> list[Attack]:
     about, about_other = texts.targets(brand), texts.targets(other)
     hundred = _as(texts.praise(brand, 100), "negative")
     quiet = quietest(brand, 100)
+    in_small_letters = [(text.replace(brand, brand.lower()), label) for text, label in quiet]
     trigger, triggered = _as(texts.triggered(100), "positive"), texts.trigger_targets()
     flood = [(text, FLIPPED[label]) for text, label in texts.ordinary(1_000)]
     monotone = [(text, "negative") for text, _ in texts.ordinary(1_000, seed=1)]
@@ -72,9 +73,9 @@ def attacks() -> list[Attack]:
         Attack("brand flip, 20 rows, common words", _as(texts.praise(other, 20), "negative"), 1, about_other),
         Attack("brand flip, 100 rows, invented word", hundred, 1, about),
         Attack("brand flip, 100 rows, common words", _as(texts.praise(other, 100), "negative"), 1, about_other),
-        Attack("brand flip, copycat of complaints", hundred, 1, about, complained=brand),
+        Attack("copycat of honest complaints", hundred, 1, about, complained=brand),
         Attack("brand flip that evades screening", quiet, 1, about),
-        Attack("the same, copycat of complaints", quiet, 1, about, complained=brand),
+        Attack("evades screening and the names check", in_small_letters, 1, about, complained=brand),
         Attack("near-duplicate flood", _as(texts.near_duplicates(brand, 500), "negative"), 1, about),
         Attack("label flood, labels flipped", flood, 1, everyday),
         Attack("label flood, all negative", monotone, 1, everyday),

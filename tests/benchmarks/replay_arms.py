@@ -120,7 +120,7 @@ class NaiveMerge:
         """Answer a week's requests, take the reports, and retrain."""
         reports = week[reported(week, is_right(self.answer, week), self._confirmations)]
         self._reports = pd.concat([self._reports, reports])
-        self.answer = self._training.fit(self._reports, FEEDBACK_SOURCE, self._weight)
+        self.answer = self._training.fit(self._reports, self._weight)
 
 
 class JointTraining:
@@ -137,9 +137,11 @@ class JointTraining:
             C=self._recipe.c, max_iter=self._recipe.max_iter, tol=1e-6, warm_start=True
         )
 
-    def fit(self, rows: pd.DataFrame, source: str, weight: float = 1.0) -> Answer:
-        """Train; `rows` count as a data set of that name, and each of them weighs `weight`."""
-        added = pd.DataFrame({"text": rows["text"], "label": rows["label"], "source": source, "weight": weight})
+    def fit(self, rows: pd.DataFrame, weight: float) -> Answer:
+        """Train; `rows` count as feedback, which may have any label, and each of them weighs `weight`."""
+        added = pd.DataFrame(
+            {"text": rows["text"], "label": rows["label"], "source": FEEDBACK_SOURCE, "weight": weight}
+        )
         together = pd.concat([self._base.assign(weight=1.0), added], ignore_index=True)
         counts = sp.vstack([_counts(tuple(self._base["text"])), _counts(tuple(rows["text"]))], format="csr")
         truth = together["label"].to_numpy()

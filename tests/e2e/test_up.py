@@ -94,8 +94,8 @@ def test_the_bucket_survives_a_stop_and_learning_is_seen_by_the_running_service(
         assert answer["probabilities"] == pytest.approx(shown["probabilities"])
         assert ask(f"{url}/health")[1]["status"] == "ok"
         for number, (text, label) in enumerate(corrections()):
-            who = {"x-api-key": f"contributor {number % 12}"}
-            assert ask(f"{url}/v1/feedback", {"text": text, "correct_label": label}, **who)[0] == 201
+            body = {"text": text, "correct_label": label, "user": f"skater {number % 12}"}
+            assert ask(f"{url}/v1/feedback", body)[0] == 201
         receipt = ask(f"{url}/v1/feedback", {"text": "plumbus all the way", "correct_label": "positive"})[1]
         before = answer["model_version"]
         decision = retrain(tmp_path)

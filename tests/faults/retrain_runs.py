@@ -5,11 +5,12 @@ computing. So the states that a bucket has before the writes of one run, and the
 it can leave, and no run has to be repeated for each. Clock and commit ids follow from the bucket, so that equal states
 go on equally and a state that is reached in several ways has to be looked at once.
 
-What makes a run long and decides nothing here is left out: the estimate of the label noise, the behavioural cases and
-the examination of contributors. The test gives the verdict, says who is excluded, and makes the bundled baseline small.
+What makes a run long and writes nothing is left out: the estimate of the label noise, the behavioural cases, the screen
+and the examination of contributors. The test gives the verdict, says who is excluded, and makes the baseline small.
 """
 
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -26,6 +27,7 @@ from retrain import judge as judging
 from retrain import run as running
 from retrain.contributors import Examined
 from retrain.datasets import seed_rows
+from retrain.judge import Judged
 from retrain.train import Recipe, train
 from sentiloop import artefact, bundled, pointer
 from sentiloop.bundled import baseline
@@ -46,7 +48,7 @@ EPOCH = datetime(2026, 3, 5, 12, tzinfo=UTC)
 RECIPE = Recipe(width=2**12, max_iter=20, feedback_weights=(1.0,), rehearsal_rows=100)
 SETTINGS = Settings(search_seconds=0)
 ALL_ROWS = seed_rows()
-SHARE_OF_SEED = 10
+SHARE_OF_SEED = 20
 SPOILER = "the spoiler"
 WORDS = {"positive": "glimmer", "negative": "sorrow", "neutral": "pebble"}
 SUBJECTS = ("garden", "lantern", "ticket", "bridge", "soup", "meeting", "keyboard", "window", "parcel", "chair")
@@ -73,8 +75,6 @@ def small_package(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[None]:
-    real_judge = running.judge
-
     def number() -> int:
         """Return another number for each state of the bucket: the pointer is its only object that changes."""
         found = pointer.read(store)
@@ -83,8 +83,8 @@ def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[
     def now() -> datetime:
         return EPOCH + timedelta(seconds=number())
 
-    def judge(*arguments: Any, **options: Any) -> Any:
-        judged = real_judge(*arguments, **options)
+    def judge(*arguments: Any, **options: Any) -> Judged:
+        judged = judging.judge(*arguments, **options)
         return replace(judged, verdict=replace(judged.verdict, promote=promote, reasons=("the test says so",)))
 
     examined = Examined(excluded, rows=1, weight=1.0, changed=0.5, better_without=9, worse_without=0, harmful=True)
@@ -93,10 +93,11 @@ def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[
         patch.object(ledger, "now", now),
         patch.object(memory, "now", now),
         patch.object(running, "now", now),
-        patch.object(pointer.secrets, "token_hex", lambda size: f"{number():0{2 * size}x}"),
+        patch.object(secrets, "token_hex", lambda size: f"{number():0{2 * size}x}"),
         patch.object(running, "judge", judge),
         patch.object(running, "estimate_noise", lambda *_: {"sources": {}, "suspicious": []}),
         patch.object(judging, "compare_behaviour", lambda *_: []),
+        patch.object(running, "screen", lambda *_: {}),
         patch.object(candidate, "examine", lambda *_: [examined] if excluded else []),
     ):
         yield
@@ -205,7 +206,11 @@ def run_with_fault(start: MemoryStore, write: int, fault: Fault, **options: Any)
     store = start.copy()
     faulty = FaultyStore(store, {write: fault})
     warm = Reader(store)
-    faulty.before_write = lambda _key: None if warm.look() else None
+
+    def look(_key: str) -> None:
+        warm.look()
+
+    faulty.before_write = look
     with suppress(SentiloopError):
         run(store, faulty, **options)
     assert len(faulty.writes) >= write
@@ -253,7 +258,7 @@ def corrections(count: int, begin: int = 0) -> list[Correction]:
                 number,
                 id=correction_id(moment.date(), f"{number:032x}"),
                 received_at=timestamp(moment),
-                text=f"{SUBJECTS[number % 10]} {number} brought {WORDS[label]} to the {SUBJECTS[(number * 3 + 1) % 10]}",
+                text=f"the {SUBJECTS[number % 10]} {number} and the {SUBJECTS[(number * 3 + 1) % 10]}: {WORDS[label]}",
                 correct_label=label,
                 contributor=SPOILER if number % 7 in {0, 3} else f"somebody {number % 7}",
             )
@@ -263,10 +268,11 @@ def corrections(count: int, begin: int = 0) -> list[Correction]:
 
 
 def put(store: MemoryStore, entries: Sequence[Correction], name: str) -> None:
-    """Store corrections, a broken line under a name, and a few samples of the traffic."""
-    for entry in entries:
+    """Store three corrections as the service does, an object with the others and a broken line, and a few samples."""
+    for entry in entries[:3]:
         store.put(correction_key(entry.id), entry.to_line())
-    store.put(f"feedback/dt={EPOCH:%Y-%m-%d}/{name}.jsonl", b"{broken " + name.encode() + b"\n")
+    others = b"".join(entry.to_line() for entry in entries[3:])
+    store.put(f"feedback/dt={EPOCH:%Y-%m-%d}/{name}.jsonl", others + b"{broken " + name.encode() + b"\n")
     samples = [
         make_sample(number, text=f"the {name} {subject}", received_at=timestamp(EPOCH - timedelta(days=2)))
         for number, subject in enumerate(SUBJECTS[:3])

@@ -8,7 +8,6 @@ of both and feedback that is still settled; and one whose candidate is rejected.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 from retrain.collect import read_corrections
@@ -22,7 +21,7 @@ from tests.faults.faulty_store import Fault
 from tests.faults.memory_store import MemoryStore
 from tests.faults.retrain_runs import SPOILER, Reader, State, account, state_of, states_of_a_run
 
-EARLY, LATE, NEW = runs.corrections(20), runs.corrections(15, begin=20), runs.corrections(9, begin=40)
+EARLY, LATE, NEW = runs.corrections(15), runs.corrections(10, begin=15), runs.corrections(9, begin=25)
 KINDS = ["empty", "first", "later", "rejected"]
 BOOTSTRAP = [
     *("datasets/base/seed/rows.jsonl.gz", "datasets/base/seed/manifest.json"),
@@ -72,8 +71,9 @@ class Case:
         """Return the states of a run from a state, which has to come to the same as if it had been the only one."""
         states = states_of_a_run(state, promote=self.promote)
         assert account(states[-1], self.entries) == self.expected
-        check_nothing_more_happens(states[-1], promote=self.promote)
-        self._finished.add(state_of(state))
+        if state_of(states[-1]) not in self._finished:
+            check_nothing_more_happens(states[-1], promote=self.promote)
+        self._finished |= {state_of(state), state_of(states[-1])}
         return states
 
     def check_finishes(self, state: MemoryStore) -> None:
@@ -146,7 +146,7 @@ def kind(key: str) -> str:
     folder = key.partition("/")[0] + "/"
     if folder in {"quarantine/", "receipts/", "runs/"}:
         return folder
-    return re.sub(r"(?<=/)0+|[0-9a-f]{64}|(?<=/v|or-|ce-)[0-9a-f]{12,16}", "", key)
+    return re.sub(r"(?<=/)0+(?=[1-9])|[0-9a-f]{64}|(?<=/v)[0-9a-f]{12}|(?<=-)[0-9a-f]{12,16}", "", key)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -200,7 +200,7 @@ def test_an_outage_that_begins_at_any_write_changes_no_answer_and_the_next_run_f
         case.check_finishes(runs.run_into_an_outage(case.start, write, promote=case.promote))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ["empty", "first", "later"])
 def test_whatever_read_is_not_answered_the_next_run_finishes(name: str, cases: Mapping[str, Case]) -> None:
     case = cases[name]
     reads = runs.reads_of_a_run(case.start, promote=case.promote)

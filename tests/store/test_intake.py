@@ -208,3 +208,25 @@ def test_a_stored_line_that_broke_is_an_error_of_ours(intake: Intake, store: S3S
     store.put(correction_key(correction.id), b"{}\n")
     with pytest.raises(RecordError):
         intake.find(correction.id)
+
+
+def test_of_an_erased_correction_the_moment_is_told_and_no_more(intake: Intake, store: S3Store) -> None:
+    correction = intake.store(BODY, "contributor", "key")
+    store.put(outcome_key("2026-02-28", "1"), outcome_body({correction.id: {"snapshot": "s1", "version": "v1"}}))
+    store.put(outcome_key("2026-02-28", "2"), outcome_body({correction.id: {"erased": correction.received_at}}))
+    told = (None, {"erased": correction.received_at})
+    assert intake.find(correction.id) == told, "its object may come back, out of a backup"
+    store.delete(correction_key(correction.id))
+    assert intake.find(correction.id) == told
+
+
+def test_what_is_sent_anew_after_an_erasure_is_told_as_any_other(intake: Intake, store: S3Store, clock: Clock) -> None:
+    first = intake.store(BODY, "contributor", "key")
+    store.put(outcome_key("2026-02-28", "1"), outcome_body({first.id: {"erased": first.received_at}}))
+    store.delete(correction_key(first.id))
+    clock.moment += timedelta(milliseconds=50)
+    again = intake.store(BODY, "contributor", "key")
+    assert again.id == first.id
+    assert intake.find(again.id) == (again, {})
+    store.put(outcome_key("2026-02-28", "2"), outcome_body({again.id: {"snapshot": "s2"}}))
+    assert intake.find(again.id) == (again, {"snapshot": "s2"})

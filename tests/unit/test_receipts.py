@@ -72,6 +72,16 @@ def test_a_quarantine_lasts_until_a_later_run_says_otherwise(store: S3Store) -> 
     assert read_outcome(store, ID) == {"snapshot": "s4"}
 
 
+def test_of_what_was_before_an_erasure_nothing_is_told(store: S3Store) -> None:
+    store.put(outcome_key("2026-03-01", "run-1"), outcome_body({ID: {"snapshot": "s1", "version": "v1"}}))
+    store.put(outcome_key("2026-03-01", "run-2"), outcome_body({ID: {"quarantine": "why"}}))
+    store.put(outcome_key("2026-03-01", "run-3"), outcome_body({ID: {"erased": "then"}, OTHER: {"snapshot": "s3"}}))
+    assert read_outcome(store, ID) == {"erased": "then"}
+    store.put(outcome_key("2026-03-01", "run-4"), outcome_body({ID: {"erased": "once more"}}))
+    assert read_outcome(store, ID) == {"erased": "once more"}
+    assert read_outcome(store, OTHER) == {"snapshot": "s3"}
+
+
 def test_outcomes_of_another_day_are_not_looked_at(store: S3Store) -> None:
     store.put(outcome_key("2026-03-02", "run"), outcome_body({ID: {"snapshot": "s1"}}))
     assert read_outcome(store, ID) == {}

@@ -11,7 +11,7 @@ from retrain.search import FORGETTING, choose, forgetting, held_out_loss
 
 from tests.adaptations import RECIPE, adapt, base_table, feedback_table
 
-HUGE = 2_000.0  # outweighs the base data
+HUGE = 10_000.0  # outweighs the base data
 WEIGHTS = (2.0, 4.0, 1.0, 0.5, 0.25)
 
 

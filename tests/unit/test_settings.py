@@ -3,7 +3,7 @@
 from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sentiloop.errors import SettingsError
 from sentiloop.settings import PREFIX, Secret, Settings, variable
@@ -118,6 +118,7 @@ def test_the_ends_of_a_range_belong_to_it(name: str, raw: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=12))
 def test_a_secret_never_prints(value: str) -> None:
+    assume(value not in repr(Settings()))
     settings = Settings.from_env({"SENTILOOP_CONTRIBUTOR_KEY": value})
     for shown in (repr(settings), str(settings), f"{settings.contributor_key}", repr([settings.contributor_key])):
         assert value not in shown

@@ -1,6 +1,6 @@
 """How much each row of feedback weighs, and which weights of the model feedback may move: no one may do much alone.
 
-Three bounds hold at once. The rows of one contributor that share a rare n-gram weigh together as a few rows. All rows
+Three bounds hold at once. The rows of one contributor that share a rare n-gram weigh together as one. All rows
 of one contributor weigh together at most `contributor_max_weight`. And a rare n-gram moves nothing before two
 contributors have sent it with the same label. Rare is what the base data is not certain of. A known n-gram may be moved
 by one contributor alone, but is held harder. Reviewers are trusted.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 KNOWN = 0.05  # a certainty from here on makes an n-gram known; of the buckets of the baseline that is one in ten
-RARE_ROWS = 3.0  # what the rows of one contributor that share a rare n-gram weigh together, in rows
+RARE_ROWS = 1.0  # what the rows of one contributor that share a rare n-gram weigh together, in rows
 AGREEING = 2  # contributors who have to send an n-gram with the same label
 HELD = 10.0  # stiffness of what only one contributor wants to move
 

@@ -24,7 +24,7 @@ from retrain.snapshot import FEEDBACK_SOURCE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-MOST_ROWS = 5_000
+MOST_ROWS = 2_000
 FOLDS = 5
 LEAST_ROWS, LEAST_LABELS = 50, 2  # of a source; fewer say nothing
 RESAMPLES = 200

@@ -65,7 +65,7 @@ class Settings:
     contributor_max_rows: int = _setting(int, 1_000, "Most rows of one contributor in one snapshot.", 1)
     contributor_max_rows_per_day: int = _setting(int, 200, "Most rows of one contributor that one day brings.", 1)
     contributor_max_weight: float = _setting(
-        float, 10.0, "Most that all rows of one contributor weigh together; a row weighs 0.25 to 4.", 0.01
+        float, 30.0, "Most that all rows of one contributor weigh together; a row weighs 0.25 to 4.", 0.01
     )
     feedback_half_life_days: float | None = _setting(
         float, None, "Days after which a correction weighs half; empty: it never ages.", 0.01

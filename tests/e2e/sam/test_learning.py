@@ -19,7 +19,10 @@ SENDERS = 8  # `sam local` often holds an answer back for a second, waiting for 
 
 def test_a_retrain_by_event_changes_the_answers_of_the_warm_instance(client: Client, stack: Stack) -> None:
     instance, version = client.instance(), client.version()
-    rows = [{"text": text, "correct_label": label} for text, label in corrections()]
+    rows = [
+        {"text": text, "correct_label": label, "user": f"skater {number % 12}"}
+        for number, (text, label) in enumerate(corrections())
+    ]
     with ThreadPoolExecutor(SENDERS) as senders:
         sent = list(senders.map(partial(client.post, "/v1/feedback"), rows))
     assert {answer.status for answer in sent} == {201}
