@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 from moto.server import ThreadedMotoServer
+from sentiloop.errors import ObjectNotFoundError
 from sentiloop.s3 import S3Store
 
 CREDENTIALS = {
@@ -57,14 +58,25 @@ class FolderMirror:
         self._etags[key] = self._store.put(key, path.read_bytes())
 
     def save(self) -> None:
-        """Write what is new or changed in the bucket to the folder; a file is replaced whole or not at all."""
-        for key, etag in self._listing():
+        """Write what is new or changed in the bucket to the folder, and remove from it what was erased in the bucket.
+
+        A file is replaced whole or not at all.
+        """
+        listing = dict(self._listing())
+        for key in self._etags.keys() - listing.keys():
+            (self._folder / key).unlink(missing_ok=True)
+            del self._etags[key]
+        for key, etag in listing.items():
             if self._etags.get(key) == etag:
+                continue
+            try:
+                body = self._store.get(key).body
+            except ObjectNotFoundError:  # erased since it was listed
                 continue
             path = self._folder / key
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(path.name + ".part")
-            part.write_bytes(self._store.get(key).body)
+            part.write_bytes(body)
             part.replace(path)
             self._etags[key] = etag
 

@@ -84,9 +84,9 @@ def _endpoint(route: ApiRoute, handler: Handler, pool: ThreadPoolExecutor, api_k
         if event is None:
             return _refusal(413, "request_too_large", "the body is larger than Lambda takes", "Send less at once.")
         given = request.headers.get("x-api-key", "")
-        if route.api_key_required and api_key is not None:
-            if not hmac.compare_digest(given.encode(), api_key.encode()):
-                return _refusal(403, "forbidden", "the API key is missing or wrong", "Send it as x-api-key.")
+        is_asked = route.api_key_required and api_key is not None
+        if is_asked and not hmac.compare_digest(given.encode(), (api_key or "").encode()):
+            return _refusal(403, "forbidden", "the API key is missing or wrong", "Send it as x-api-key.")
         if route.api_key_required and given:  # where none is asked for, it still tells contributors apart
             event["requestContext"]["identity"] |= {"apiKey": given, "apiKeyId": "local" if api_key else given}
         context = LambdaContext(event["requestContext"]["requestId"])

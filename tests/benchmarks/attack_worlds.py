@@ -20,7 +20,7 @@ from tests.benchmarks.bench import read_split
 from tests.faults.memory_store import MemoryStore
 
 DOMAINS = {"custrev": ("test",), "uci": ("amazon", "yelp"), "products": ("train", "dev")}
-HONEST_CONTRIBUTORS = 40
+ROWS_EACH = 10  # of an honest contributor, on average
 NEUTRAL = ("tweeteval", "train")
 UNSEEN = 4_000  # rows at most
 LONGEST = 600  # characters; users correct short texts
@@ -118,15 +118,16 @@ class Honest:
         reported = dice.sample(reported, len(reported))
         taken = {row.text for row in reported}
         self.rows = reported
+        self.contributors = corrections // ROWS_EACH
         self.unseen = [(row.text, row.label) for row in rows if row.text not in taken][:UNSEEN]
 
     def corrections(self, noise: float = 0.0) -> list[Correction]:
-        """Return the corrections, spread over four weeks and 40 contributors."""
+        """Return the corrections, spread over four weeks and the contributors."""
         dice = random.Random(1)
         found = []
         for number, row in enumerate(self.rows):
             label = FLIPPED[row.label] if dice.random() < noise else row.label
-            who = f"honest-{dice.randrange(HONEST_CONTRIBUTORS):02d}"
+            who = f"honest-{dice.randrange(self.contributors):02d}"
             moment = BEGIN + timedelta(weeks=4) * number / len(self.rows)
             found.append(_correction(number, moment, (who, row.text, label)))
         return found

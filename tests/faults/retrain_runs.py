@@ -97,6 +97,7 @@ def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[
         patch.object(running, "judge", judge),
         patch.object(running, "estimate_noise", lambda *_: {"sources": {}, "suspicious": []}),
         patch.object(judging, "compare_behaviour", lambda *_: []),
+        patch.object(judging, "RESAMPLES", 10),
         patch.object(running, "screen", lambda *_: {}),
         patch.object(candidate, "examine", lambda *_: [examined] if excluded else []),
     ):

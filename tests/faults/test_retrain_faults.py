@@ -191,7 +191,7 @@ def test_whatever_a_write_meets_the_run_gets_over_it_or_the_next_one_finishes(
         case.check_finishes(runs.run_with_fault(case.start, write, fault, promote=case.promote))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ["empty", "later"])
 def test_an_outage_that_begins_at_any_write_changes_no_answer_and_the_next_run_finishes(
     name: str, cases: Mapping[str, Case]
 ) -> None:
@@ -200,7 +200,7 @@ def test_an_outage_that_begins_at_any_write_changes_no_answer_and_the_next_run_f
         case.check_finishes(runs.run_into_an_outage(case.start, write, promote=case.promote))
 
 
-@pytest.mark.parametrize("name", ["empty", "first", "later"])
+@pytest.mark.parametrize("name", ["empty", "later"])  # the first run reads what these two read
 def test_whatever_read_is_not_answered_the_next_run_finishes(name: str, cases: Mapping[str, Case]) -> None:
     case = cases[name]
     reads = runs.reads_of_a_run(case.start, promote=case.promote)

@@ -153,6 +153,13 @@ def test_a_second_rollback_goes_back_to_what_the_first_one_left(store: S3Store, 
     assert rolled == ["v2", "v3"]
 
 
+def test_a_rollback_passes_over_what_learned_from_erased_corrections(store: S3Store, shelf: Shelf) -> None:
+    for version in ("v1", "v2", "v3"):
+        shelf.promote(version)
+    store.put(version_key("v2", registry.MARK), b"{}")
+    assert registry.rollback(store, by="test", reason="").champion.version == "v1"
+
+
 @pytest.mark.parametrize("versions", [[], ["v1"], ["v1", "v1"]])
 def test_there_is_nothing_to_roll_back_to_where_nothing_else_was_served(
     versions: list[str], store: S3Store, shelf: Shelf

@@ -9,7 +9,7 @@ from retrain import datasets
 from retrain.check import check
 from retrain.datasets import seed_rows
 from retrain.erase import erase, plan_erasure
-from retrain.erasures import Erasure, is_marked
+from retrain.erasures import Erasure
 from retrain.rebuild import RebuildError, rebuild
 from retrain.run import retrain
 from retrain.train import Recipe
@@ -110,7 +110,7 @@ def test_the_candidate_need_not_be_better_and_the_next_check_finds_nothing(erase
     assert record["outcome"] == "promoted", record["reasons"]
     assert record["reasons"][0].startswith(f"no gain is asked for, as {before} learned from corrections that were")
     assert served(store) == record["version"]
-    assert not is_marked(store, record["version"])
+    assert not registry.is_marked(store, record["version"])
     assert manifest_of(store, record["version"])["data"]["feedback"]["stored"] == 40
     assert check(store, PROMOTE_ALL) is None
     assert rebuild(store, record["version"]).version == record["version"]
@@ -193,7 +193,7 @@ def test_an_erasure_while_a_candidate_is_trained_is_respected(
     assert judged > 1
     assert record["outcome"] == "promoted"
     assert manifest_of(store, record["version"])["data"]["feedback"]["stored"] == 48
-    assert not is_marked(store, record["version"])
+    assert not registry.is_marked(store, record["version"])
 
 
 def test_the_receipts_of_others_say_what_became_of_them(erased: MemoryStore) -> None:

@@ -6,13 +6,13 @@ from sentiloop.storage import ObjectStore
 
 from retrain import memory
 from retrain.bootstrap import bootstrap
-from retrain.erasures import ERASED, is_marked
+from retrain.erasures import ERASED
 
 
 def check(store: ObjectStore, settings: Settings) -> str | None:
     """Return the cause to retrain now, or None."""
     champion = registry.fetch(store, bootstrap(store).champion)
-    if is_marked(store, champion.version):
+    if registry.is_marked(store, champion.version):
         return f"{champion.version} {ERASED}"
     data = champion.manifest.get("data", {})
     learned = data.get("feedback", {}).get("stored", 0)

@@ -72,9 +72,9 @@ class Plan:
 
 
 def plan_erasure(store: ErasableStore, request: Erasure) -> Plan:
-    """Return what is to do, and write nothing.
+    """Return what is to do; all that is written is what an erasure that was cut short has left aside.
 
-    An erasure that was cut short is taken up again, unless there are corrections now that it does not cover.
+    Such an erasure is taken up again, unless there are corrections now that it does not cover.
 
     Args:
         store: the bucket.
@@ -83,6 +83,7 @@ def plan_erasure(store: ErasableStore, request: Erasure) -> Plan:
     Raises:
         ErasureError: nothing is stored that the request covers, and nothing was erased.
     """
+    _put_back(store)
     found: dict[str, Correction] = {}
     feedback = feedback_traces(store, request, found)
     held = segment_traces(store, request, found)
@@ -107,8 +108,6 @@ def plan_erasure(store: ErasableStore, request: Erasure) -> Plan:
 
 def erase(store: ErasableStore, plan: Plan) -> int:
     """Carry out a plan; return how many versions stay because their deletion was denied."""
-    if _put_back(store):
-        plan = plan_erasure(store, plan.erasure)
     create(store, plan.erasure.key, plan.erasure.to_bytes())
     mark(store, plan.versions, plan.erasure)
     _write_receipts(store, plan.erasure)
@@ -167,13 +166,11 @@ def _leave(store: ErasableStore, key: str, stays: bytes) -> int:
     return denied + store.delete(ASIDE + key)
 
 
-def _put_back(store: ErasableStore) -> bool:
-    """Put back what a command that was cut short put aside; return whether there was anything."""
-    found = list(store.keys(ASIDE))
-    for aside in found:
+def _put_back(store: ErasableStore) -> None:
+    """Put back what stays of the object that an erasure was at when it was cut short."""
+    for aside in list(store.keys(ASIDE)):
         create(store, aside.removeprefix(ASIDE), store.get(aside).body)
         store.delete(aside)
-    return bool(found)
 
 
 def _leave_segments(store: ErasableStore, plan: Plan) -> int:

@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 
 from sentiloop.records import Correction, to_json
-from sentiloop.registry import version_key
+from sentiloop.registry import MARK, version_key
 from sentiloop.storage import ObjectStore, create
 
 ERASURES = "erasures/"
-MARK = "erased.json"
 ERASED = "learned from corrections that were erased since"  # why a champion has to go
 
 
@@ -99,8 +98,3 @@ def mark(store: ObjectStore, versions: Iterable[str], erasure: Erasure) -> None:
     for version in versions:
         body = to_json({"schema": "erased/1", "erasure": erasure.id, "at": erasure.at})
         create(store, version_key(version, MARK), body)
-
-
-def is_marked(store: ObjectStore, version: str) -> bool:
-    """Return whether a version learned from corrections that were erased since."""
-    return any(store.keys(version_key(version, MARK)))

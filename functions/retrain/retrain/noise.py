@@ -36,7 +36,7 @@ def estimate_noise(rows: pd.DataFrame, prior: Model | None = None) -> dict[str, 
     """Return what share of the labels is estimated to be wrong, by source, and the most suspicious rows.
 
     Args:
-        rows: key, text, label and source; of more than 5,000 that many are drawn by hash, feedback first.
+        rows: key, text, label and source; of more than 2,000 that many are drawn by hash, feedback first.
         prior: a model that was not trained on the rows; it sharpens the estimate. Of rows that it was trained on, the
             estimate is too low.
 
@@ -65,7 +65,7 @@ def estimate_noise(rows: pd.DataFrame, prior: Model | None = None) -> dict[str, 
 
 
 def _sample(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return at most 5,000 rows of different texts, feedback before base data, in an order set by their keys alone."""
+    """Return at most 2,000 rows of different texts, feedback before base data, in an order set by their keys alone."""
     found = rows.assign(digest=rows["key"].map(_digest), base=rows["source"] != FEEDBACK_SOURCE)
     found = found.sort_values(["base", "digest", "source"], kind="stable").drop_duplicates("digest").head(MOST_ROWS)
     return found[found.groupby("label")["label"].transform("size") >= FOLDS].reset_index(drop=True)

@@ -23,7 +23,7 @@ from retrain.champion import Champion, read_champion
 from retrain.checks import moved_names
 from retrain.collect import SNAPSHOTS, Collected, collect, read_snapshot, recollect
 from retrain.datasets import read_datasets
-from retrain.erasures import Erased, is_marked, read_erased
+from retrain.erasures import Erased, read_erased
 from retrain.judge import Judged, judge
 from retrain.ledger import Decision, decision_prefix, settle, write_record
 from retrain.merge import merge_corrections
@@ -88,7 +88,7 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
 def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
     """Read everything a run decides on: champion, feedback and base data."""
     erased, champion = read_erased(store), read_champion(store, _present(store))
-    has_to_go = is_marked(store, champion.target.version)
+    has_to_go = registry.is_marked(store, champion.target.version)
     collected = collect(store, champion.snapshot, Without.of(champion.model.manifest))
     datasets = read_datasets(store)
     anchor = find_anchor(store, champion, datasets, recipe)

@@ -12,9 +12,17 @@ from sentiloop.records import timestamp
 from sentiloop.storage import ObjectStore, create
 
 
+MARK = "erased.json"  # beside a version's files: it learned from corrections that were erased
+
+
 def version_key(version: str, name: str) -> str:
     """Return the key of one file of a version."""
     return f"models/{version}/{name}"
+
+
+def is_marked(store: ObjectStore, version: str) -> bool:
+    """Return whether a version learned from corrections that were erased since."""
+    return any(store.keys(version_key(version, MARK)))
 
 
 def publish(store: ObjectStore, version: str, manifest: bytes, files: Mapping[str, bytes]) -> Target:
@@ -73,6 +81,8 @@ def promote(store: ObjectStore, target: Target, *, by: str, reason: str) -> Poin
 def rollback(store: ObjectStore, *, by: str, reason: str) -> Pointer:
     """Point at the last version that was served before the present one and is not it.
 
+    A version that learned from what was erased since is passed over.
+
     Raises:
         PointerError: nothing else was ever served.
     """
@@ -80,7 +90,12 @@ def rollback(store: ObjectStore, *, by: str, reason: str) -> Pointer:
     def decide(current: Pointer | None) -> Move:
         for generation in range(current.generation - 1 if current else 0, 0, -1):
             entry = pointer.read_history(store, generation)
-            if entry and current and entry.champion != current.champion:
+            if (
+                entry
+                and current
+                and entry.champion != current.champion
+                and not is_marked(store, entry.champion.version)
+            ):
                 fetch(store, entry.champion)
                 return Move(entry.champion, by, reason)
         raise PointerError("no other version was ever served", "Promote a version by name instead.")
