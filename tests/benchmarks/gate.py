@@ -114,8 +114,8 @@ def simulate(rows: int, strength: float = STRENGTH, mistakes: int = 0, confirmat
         fair = drawn.compare("fair")
         selected = draw_selected(dice, mistakes, confirmations, strength)
         kinds = slices(dice, drawn)
-        feedback = kinds[2][0] if selected.rows else None
-        checks = gain_checks(fair, selected, level=LEVEL, min_gain=0.0, feedback=feedback)
+        news = (kinds[2][0], selected) if selected.rows else None
+        checks = gain_checks(fair, selected, level=LEVEL, min_gain=0.0, news=news)
         found = all(check.ok for check in checks)
         kept = all(check.ok for parts in kinds for check in slice_checks(parts, slice_drop=DROP))
         kept_each = not any(falls(part, FALL_LEVEL) for parts in kinds for part in parts)

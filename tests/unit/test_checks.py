@@ -194,13 +194,13 @@ def test_a_promotion_is_always_better_beyond_the_level_and_a_verdict_has_reasons
         assert overall.gain >= min_gain
 
 
-def test_better_on_feedback_alone_is_enough_at_half_the_level() -> None:
+def test_better_on_new_feedback_alone_is_enough_at_half_the_level() -> None:
     drowned, feedback = comparison(150, 160, 16_000), comparison(20, 4, 100)
-    [gain, least] = gain_checks(drowned, Selected(), level=0.05, min_gain=0.0, feedback=feedback)
+    [gain, least] = gain_checks(drowned, Selected(), level=0.05, min_gain=0.0, news=(feedback, Selected()))
     assert gain.ok
     assert least.ok
     assert gain.figures["p_value"] == pytest.approx(2 * mcnemar(20, 4))
-    assert f"on the 100 rows of feedback alone p = {mcnemar(20, 4):.2g}" in gain.finding
+    assert f"on the 100 rows of feedback since the champion's p = {mcnemar(20, 4):.2g}" in gain.finding
     [gain, _] = gain_checks(drowned, Selected(), level=0.05, min_gain=0.0)
     assert not gain.ok
 
@@ -209,7 +209,7 @@ def test_fixed_mistakes_show_a_gain_that_base_data_would_drown() -> None:
     drowned, none = Comparison("all", 17_905, 11_000, 10_967, 76, 109), comparison(0, 0, 0)
     selected = Selected(wrong=23, fixed=5)
     assert not gain_checks(drowned, selected, level=0.05, min_gain=0.0)[0].ok
-    [gain, least] = gain_checks(drowned, selected, level=0.05, min_gain=0.0, feedback=none)
+    [gain, least] = gain_checks(drowned, selected, level=0.05, min_gain=0.0, news=(none, selected))
     assert gain.ok
     assert least.ok
 

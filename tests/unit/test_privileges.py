@@ -5,7 +5,7 @@ from infra.deploy.privileges import BEGIN, END, PAGE, listed, with_tables
 from tests.template_checks import privilege_problems, privileges
 
 BUCKET = "${Bucket.Arn}"
-READ_BY_RETRAIN = {"datasets", "feedback", "models", "quarantine", "receipts", "runs", "samples"}
+READ_BY_RETRAIN = {"datasets", "erasures", "feedback", "models", "quarantine", "receipts", "runs", "samples"}
 PRIVILEGES = {
     "PredictFunctionRole": {
         ("s3:GetObject", f"{BUCKET}/models/*"),
@@ -29,7 +29,7 @@ PRIVILEGES = {
         ("s3:ListBucket", BUCKET),
         ("sqs:SendMessage", "${DeadLetterQueue.Arn}"),
         *(("s3:GetObject", f"{BUCKET}/{prefix}/*") for prefix in READ_BY_RETRAIN),
-        *(("s3:PutObject", f"{BUCKET}/{prefix}/*") for prefix in READ_BY_RETRAIN - {"feedback", "samples"}),
+        *(("s3:PutObject", f"{BUCKET}/{prefix}/*") for prefix in READ_BY_RETRAIN - {"erasures", "feedback", "samples"}),
     },
     "CodeDeployServiceRole": set(),
     "ApiGatewayLogRole": set(),

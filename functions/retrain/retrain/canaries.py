@@ -61,7 +61,7 @@ def moved_names(champion: Model, candidate: Model, names: Sequence[str]) -> dict
     if not texts:
         return {}
     before, now = (_answers(model, texts) for model in (champion, candidate))
-    moves = [text if _has_moved(old, new) else "" for text, old, new in zip(texts, before, now, strict=True)]
+    moves = [text if has_moved(old, new) else "" for text, old, new in zip(texts, before, now, strict=True)]
     size = len(SENTENCES)
     moved = {name: [*filter(None, moves[size * place : size * (place + 1)])] for place, name in enumerate(names)}
     return {name: sentences for name, sentences in moved.items() if len(sentences) >= LEAST_MOVED}
@@ -97,5 +97,6 @@ def _answers(model: Model, texts: Sequence[str]) -> list[str]:
     return [str(label) for label in np.array(model.labels)[BulkScorer(model).probabilities(texts).argmax(axis=1)]]
 
 
-def _has_moved(old: str, new: str) -> bool:
+def has_moved(old: str, new: str) -> bool:
+    """Return whether an answer has a sentiment where there was none, or the opposite one."""
     return new in _OPPOSITES and (old == "neutral" or old == _OPPOSITES[new])

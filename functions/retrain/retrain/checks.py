@@ -13,34 +13,41 @@ BASE_FALL = 0.005  # accuracy on all base data together that feedback may cost
 
 
 def gain_checks(
-    fair: Comparison, selected: Selected, *, level: float, min_gain: float, feedback: Comparison | None = None
+    fair: Comparison,
+    selected: Selected,
+    *,
+    level: float,
+    min_gain: float,
+    news: tuple[Comparison, Selected] | None = None,
 ) -> list[Check]:
     """Check that the candidate is better at a one-sided level, and by at least `min_gain` accuracy.
 
-    Where there is feedback, being better on that alone is enough: it is what the service is asked, and large base data
-    would drown it. The two tests share the level after Bonferroni, and `base_check` guards the rest.
+    Where there is news, feedback since the champion's, being better on that alone is enough: it is what the service is
+    asked, and large base data would drown it. Older feedback chose the champion, and so speaks for it. The two tests
+    share the level after Bonferroni, and `base_check` guards the rest.
 
     Args:
         fair: all held-out rows that were not selected.
         selected: what became of the others, reported mistakes and confirmations.
         level: of the test.
         min_gain: the least gain.
-        feedback: the fair rows that are feedback; None: there is none.
+        news: the same of the feedback since the champion's.
     """
     chance, gained = gate.p_value(fair, selected), gate.gain(fair, selected)
-    on_feedback = ""
-    if feedback is not None and feedback.rows + selected.rows:
-        there = gate.p_value(feedback, selected, fair)
+    on_news = ""
+    if news and (rows := news[0].rows + news[1].rows):
+        there = gate.p_value(*news, fair)
         if there < chance:
-            gained = gate.gain(feedback, selected, fair)
+            gained = gate.gain(*news, fair)
         chance = min(1.0, 2 * min(chance, there))
-        on_feedback = f"; on the {feedback.rows + selected.rows} rows of feedback alone p = {there:.2g}"
+        fixed = f" ({news[1].fixed} of {news[1].wrong} wrong answers fixed)" if news[1].wrong else ""
+        on_news = f"; on the {rows} rows of feedback since the champion's{fixed} p = {there:.2g}"
     found = "better beyond chance" if chance <= level else "not better beyond chance"
     counts = f"{fair.gained} gained, {fair.lost} lost of {fair.rows} held-out rows"
     low, high = gate.gain_interval(fair)
     detectable = gate.detectable_gain(fair.rows, fair.discordant, level)
     sentences = [
-        f"{found} at level {level}: {counts}, {_on_selected(fair, selected)}p = {chance:.2g}{on_feedback}",
+        f"{found} at level {level}: {counts}, {_on_selected(fair, selected)}p = {chance:.2g}{on_news}",
         f"the gain on these rows lies between {low:+.4f} and {high:+.4f} with {CONFIDENCE:.0%} confidence",
         f"a true gain of {detectable:.4f} would have been found with a chance of {DETECTION:.0%}"
         if detectable is not None

@@ -89,6 +89,7 @@ def judge(
     new = _answers(candidate, probabilities, truth)
     chosen = _column(holdout, "selection").isin(SELECTED).to_numpy()
     feedback = (holdout["source"] == FEEDBACK_SOURCE).to_numpy()
+    news = feedback & (_column(holdout, "received_at") > (since or "")).to_numpy()
 
     def compare(name: str, where: Flags) -> Comparison:
         return gate.compare(name, old.right[where].tolist(), new.right[where].tolist())
@@ -105,7 +106,7 @@ def judge(
             selected,
             level=settings.gate_level,
             min_gain=settings.gate_min_gain,
-            feedback=compare("feedback", ~chosen & feedback),
+            news=(compare("news", ~chosen & news), _selected(old, new, chosen & news)),
         ),
         base_check(compare("base data", ~feedback)),
         *(check for parts in kinds for check in slice_checks(parts, slice_drop=settings.gate_slice_drop)),

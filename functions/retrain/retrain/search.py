@@ -24,7 +24,7 @@ FOLDS = 3
 MOST_ROWS = 5_000  # of feedback in the cross-validation
 TRIAL_TOLERANCE = 1e-5  # trial models only have to be compared
 FORGETTING = 0.0015  # the accuracy on a data set's probes that may be lost; on rows never trained on it is twice that
-FORGETTING_LEVEL = 0.1  # evidence that a larger loss is none of chance
+FORGETTING_LEVEL = 0.05  # evidence that a larger loss is none of chance
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class Recipe:
     rehearsal_rows: int = 12_000
     rehearsal_weight: float = 5.0
     sample_rows: int = 5_000
-    sample_weight: float = 0.5
+    sample_weight: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
