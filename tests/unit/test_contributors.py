@@ -40,11 +40,23 @@ def test_who_harms_base_rows_beyond_chance_is_found(vandalised: Adaptation) -> N
     assert not any(entry.harmful for name, entry in found.items() if name != "vandal")
 
 
-def test_the_largest_are_examined_the_heaviest_first(vandalised: Adaptation) -> None:
+def test_who_alone_gives_a_word_a_sentiment_is_found() -> None:
+    complaints = [(f"zorvex {word} home", "negative", [f"customer-{word}"]) for word in ("awful", "broken")]
+    campaign = [
+        (f"zorvex {word} {filler}", "negative", ["rival"]) for word in SAID["positive"] for filler in FILLER[:4]
+    ]
+    adaptation = adapt(feedback_table([*honest(6), *complaints, *campaign]), max_weight=500.0)
+    found = {entry.contributor: entry for entry in examine(adaptation, adaptation.fit(WEIGHT), WEIGHT)}
+    assert found["rival"].turned == ("zorvex",)
+    assert found["rival"].harmful
+    assert not any(entry.turned for name, entry in found.items() if name != "rival")
+
+
+def test_the_largest_are_examined_those_with_most_rows_first(vandalised: Adaptation) -> None:
     found = examine(vandalised, vandalised.fit(1.0), 1.0)
     assert len(found) == LARGEST
     assert found[0].contributor == "vandal"
-    assert [entry.weight for entry in found] == sorted((entry.weight for entry in found), reverse=True)
+    assert [entry.rows for entry in found] == sorted((entry.rows for entry in found), reverse=True)
 
 
 def test_honest_contributors_are_not_harmful() -> None:

@@ -19,7 +19,7 @@ from retrain.canaries import SENTENCES, has_moved
 from retrain.pipeline import PriorLogisticRegression
 
 Flags = NDArray[np.bool_]
-LARGEST = 5  # contributors whose rows weigh most; of equals, those with most rows
+LARGEST = 5  # contributors with most rows, whatever their limits leave of the weight
 DWELLING = 5  # rows of one contributor with a word that is not frequent
 LEVEL = 0.05  # of the test, shared among them
 
@@ -56,7 +56,7 @@ def examine(adaptation: Adaptation, learner: PriorLogisticRegression, feedback_w
     alone = adaptation.feedback.assign(name=names, weight=adaptation.influence.weights(feedback_weight))
     alone = alone[(alone["name"] != "") & ~alone["trusted"].astype(bool)]
     sizes = alone.groupby("name")["weight"].agg(["sum", "size"]).round(6)
-    weights = sizes.sort_values(["sum", "size"], ascending=False, kind="stable")["sum"]
+    weights = sizes.sort_values(["size", "sum"], ascending=False, kind="stable")["sum"]
     if probes.empty or len(set(names)) < 2:  # noqa: PLR2004 - without the only contributor nothing is left to compare
         return []
     vectors = adaptation.vectorise(probes["text"])
