@@ -13,7 +13,7 @@ from sentiloop.storage import ObjectStore, create
 from retrain.adapt import Adaptation
 from retrain.canaries import mentions
 from retrain.contributors import examine, rows_without
-from retrain.search import choose
+from retrain.search import choose, out_of_fold
 from retrain.train import Trained
 from retrain.without import Without
 
@@ -54,6 +54,14 @@ def make_candidate(adaptation: Adaptation, feedback_weight: float, without: With
     if without.names:
         keep &= ~np.array(mentions(adaptation.feedback["text"], without.names), bool)
     return adaptation.packed(adaptation.fit(feedback_weight, keep))
+
+
+def cross_fitted(adaptation: Adaptation, feedback_weight: float) -> dict[str, str]:
+    """Return, by key, how models label feedback that learned like the candidate, but not from these rows."""
+    probabilities = out_of_fold(adaptation, feedback_weight)
+    held = ~np.isnan(probabilities[:, 0])
+    said = np.array(adaptation.labels)[probabilities[held].argmax(axis=1)]
+    return dict(zip(adaptation.feedback["key"][held], said.tolist(), strict=True))
 
 
 def _choose(adaptation: Adaptation, seconds: float) -> Choice:

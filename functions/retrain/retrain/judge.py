@@ -1,5 +1,6 @@
 """Step 5: champion and candidate on the same held-out rows, behavioural cases and names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,9 +64,18 @@ class Answers:
 
 
 def judge(
-    champion: Model, candidate: Model, rows: pd.DataFrame, settings: Settings, *, since: str | None = None
+    champion: Model,
+    candidate: Model,
+    rows: pd.DataFrame,
+    settings: Settings,
+    *,
+    since: str | None = None,
+    cross_fitted: Mapping[str, str] | None = None,
 ) -> Judged:
     """Judge a candidate on the held-out rows of a snapshot; rows with a label it does not know are not counted.
+
+    The news, feedback since the champion's, is little: of it the training side counts as well, with what models like
+    the candidate say that have not learned from these rows. The champion has not learned from them either.
 
     Reported mistakes and confirmations count in the test of the gain as `gate.p_value` says. In slices of labels and
     data sets they would hide or feign a fall, so they are left out there; slices of the feedback take all of it.
@@ -76,6 +86,7 @@ def judge(
         rows: columns key, text, label, source, side; of feedback also contributors, received_at and selection.
         settings: of the gate.
         since: time of the newest correction that the champion learned from; what is newer is a slice of its own.
+        cross_fitted: of rows of the training side, by key, the label that such models give.
 
     Raises:
         TrainingError: no row is held out.
@@ -89,7 +100,6 @@ def judge(
     new = _answers(candidate, probabilities, truth)
     chosen = _column(holdout, "selection").isin(SELECTED).to_numpy()
     feedback = (holdout["source"] == FEEDBACK_SOURCE).to_numpy()
-    news = feedback & (_column(holdout, "received_at") > (since or "")).to_numpy()
 
     def compare(name: str, where: Flags) -> Comparison:
         return gate.compare(name, old.right[where].tolist(), new.right[where].tolist())
@@ -106,7 +116,7 @@ def judge(
             selected,
             level=settings.gate_level,
             min_gain=settings.gate_min_gain,
-            news=(compare("news", ~chosen & news), _selected(old, new, chosen & news)),
+            news=_news(champion, candidate, rows, since or "", cross_fitted or {}),
         ),
         base_check(compare("base data", ~feedback)),
         *(check for parts in kinds for check in slice_checks(parts, slice_drop=settings.gate_slice_drop)),
@@ -129,6 +139,25 @@ def judge(
         ],
         verdict=gate.decide(checks[0].figures["p_value"], checks),
     )
+
+
+def _news(
+    champion: Model, candidate: Model, rows: pd.DataFrame, since: str, cross_fitted: Mapping[str, str]
+) -> tuple[Comparison, Selected]:
+    """Return both models on the news: held-out rows, and rows of the training side that were cross-fitted."""
+    news = rows[(rows["source"] == FEEDBACK_SOURCE) & rows["label"].isin(candidate.labels)]
+    news = news[(_column(news, "received_at") > since) & ((news["side"] == HOLDOUT) | news["key"].isin(cross_fitted))]
+    if news.empty:
+        return gate.compare("news", [], []), Selected()
+    texts, truth = news["text"].tolist(), news["label"].tolist()
+    old = _answers(champion, BulkScorer(champion).probabilities(texts), truth)
+    new = _answers(candidate, BulkScorer(candidate).probabilities(texts), truth)
+    trained = (news["side"] == TRAIN).to_numpy()
+    said = np.where(trained, news["key"].map(cross_fitted).astype(object), new.said)
+    new = Answers(said, said == np.array(truth), new.confidence)
+    chosen = _column(news, "selection").isin(SELECTED).to_numpy()
+    fair = gate.compare("news", old.right[~chosen].tolist(), new.right[~chosen].tolist())
+    return fair, _selected(old, new, chosen)
 
 
 def _answers(model: Model, probabilities: Floats, truth: list[str]) -> Answers:

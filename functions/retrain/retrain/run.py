@@ -18,7 +18,7 @@ from sentiloop.storage import ObjectStore
 from retrain.adapt import Adaptation, Limits
 from retrain.anchor import Anchor, find_anchor
 from retrain.bootstrap import bootstrap
-from retrain.candidate import choice_for, make_candidate
+from retrain.candidate import choice_for, cross_fitted, make_candidate
 from retrain.champion import Champion, read_champion
 from retrain.checks import moved_names
 from retrain.collect import SNAPSHOTS, Collected, collect, read_snapshot, recollect
@@ -143,8 +143,7 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
         "checks": [asdict(check) for check in judged.verdict.checks],
         "comparisons": [gate.described(part) for part in judged.comparisons],
         "parameters": parameters,
-        "choice": dict(choice.found),
-        "samples": len(samples),
+        "choice": {**choice.found, "samples": len(samples)},
         "label_noise": estimate_noise(training, task.anchor.model),
         "gate": _gate(settings),
     }
@@ -163,7 +162,8 @@ def _candidate(
 ) -> tuple[Trained, Judged]:
     trained = make_candidate(adaptation, feedback_weight, without)
     model, since = trained.model(f"v{task.digest[:12]}"), task.champion.data.get("feedback", {}).get("newest", "")
-    judged = judge(task.champion.model, model, task.snapshot.rows, settings, since=since)
+    said, rows = cross_fitted(adaptation, feedback_weight), task.snapshot.rows
+    judged = judge(task.champion.model, model, rows, settings, since=since, cross_fitted=said)
     return trained, waive_gain(judged, task.champion, task.anchor) if task.has_to_go else judged
 
 

@@ -43,7 +43,7 @@ def choose(
 
     Args:
         adaptation: the rows.
-        weights: what to try, the likeliest first, for time may run out after any of them.
+        weights: what to try, the largest first; the loss is taken to have one minimum.
         seconds: no further weight is tried after so many.
         clock: seconds from a monotonic clock.
     """
@@ -53,13 +53,16 @@ def choose(
         if losses and clock() - begin >= seconds:
             break
         losses[weight] = held_out_loss(adaptation, weight)
+        if losses[weight] > min(losses.values()):
+            break
     tried: list[dict[str, Any]] = []
-    for weight in sorted(losses, key=lambda weight: (losses[weight], weight)):
+    best_first = sorted(losses, key=lambda weight: (losses[weight], weight))
+    for weight in [*best_first, *(weight for weight in weights if weight not in losses)]:
         learner = adaptation.fit(weight)
         forgotten = forgetting(adaptation, learner)
         allowed = not any(-part.gain > FORGETTING and _is_beyond_chance(part) for part in forgotten)
         lost = {part.name: -part.gain for part in forgotten}
-        tried.append({"weight": weight, "loss": losses[weight], "forgotten": lost, "allowed": allowed})
+        tried.append({"weight": weight, "loss": losses.get(weight), "forgotten": lost, "allowed": allowed})
         if allowed:
             return Chosen(weight, learner, tuple(tried))
     least = min(weights)
@@ -67,28 +70,36 @@ def choose(
 
 
 def held_out_loss(adaptation: Adaptation, weight: float) -> float:
-    """Return the log loss on feedback by models that have not seen it, contributor by contributor in one fold.
+    """Return the log loss on feedback by models that have not seen it.
 
     Zero, and so the same for every weight, where there is too little feedback to hold any out.
+    """
+    probabilities = out_of_fold(adaptation, weight)
+    held = np.flatnonzero(~np.isnan(probabilities[:, 0]))
+    if not len(held):
+        return 0.0
+    said = probabilities[held, np.searchsorted(adaptation.labels, adaptation.feedback["label"])[held]]
+    return -float(np.average(np.log(np.maximum(said, 1e-12)), weights=adaptation.influence.weights(1.0)[held]))
+
+
+def out_of_fold(adaptation: Adaptation, weight: float) -> Floats:
+    """Return what models say of feedback that they have not seen, n x K, all rows of a contributor in one fold.
+
+    Rows that are in no fold, because there are too few or too many, are not numbers.
     """
     feedback = adaptation.feedback
     folds = feedback["contributors"].map(lambda names: _fold(names[0])).to_numpy()
     if len(np.unique(folds)) < 2:  # noqa: PLR2004 - of one contributor, text by text
         folds = feedback["key"].map(_fold).to_numpy()
     used = np.arange(len(feedback)) < MOST_ROWS
-    truth = np.searchsorted(adaptation.labels, feedback["label"])
-    total = rows = 0.0
+    found = np.full((len(feedback), len(adaptation.labels)), np.nan)
     for fold in np.unique(folds):
         held = (folds == fold) & used
         kept = (folds != fold) & used
         if held.any() and kept.any():
             learner = adaptation.fit(weight, kept, TRIAL_TOLERANCE)
-            probabilities = bulk.softmax(learner.decision_function(adaptation.vectors[np.flatnonzero(held)]))
-            said = probabilities[np.arange(held.sum()), truth[held]]
-            share = adaptation.influence.weights(1.0)[held]
-            total -= float(share @ np.log(np.maximum(said, 1e-12)))
-            rows += float(share.sum())
-    return total / rows if rows else 0.0
+            found[held] = bulk.softmax(learner.decision_function(adaptation.vectors[np.flatnonzero(held)]))
+    return found
 
 
 def forgetting(adaptation: Adaptation, learner: PriorLogisticRegression) -> list[Comparison]:

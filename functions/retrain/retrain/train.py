@@ -65,7 +65,7 @@ class Recipe:
     balance: float = 0.5
     max_iter: int = 100
     features: int = features.VERSION
-    feedback_weights: tuple[float, ...] = (2.0, 4.0, 1.0, 0.5, 0.25)
+    feedback_weights: tuple[float, ...] = (4.0, 2.0, 1.0, 0.5, 0.25)
     feedback_rows: int = 200_000
     rehearsal_rows: int = 12_000
     rehearsal_weight: float = 5.0
