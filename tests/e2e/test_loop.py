@@ -66,6 +66,11 @@ def test_corrections_in_a_new_domain_change_the_answers(service: Service) -> Non
     assert receipt["version"] == record["version"]
     assert receipt["snapshot"] == record["snapshot"]
 
+    # What it was made of is all there: made again, it is the same to the byte.
+    manifest = json.loads(service.store.get(f"models/{record['version']}/manifest.json").body)
+    rebuilt = service.run("rebuild", version=record["version"])
+    assert rebuilt["weights_sha256"] == manifest["weights"]["sha256"]
+
     # Nothing new: nothing happens, and it is said why.
     again = service.run()
     assert again["outcome"] == "skipped"

@@ -189,3 +189,39 @@ def test_names_in_the_feedback_to_train_on_are_looked_at() -> None:
     feedback = make_rows(8, source="feedback", text=texts, side=TRAIN)
     judged = judge(CHAMPION, CANDIDATE, pd.concat([make_rows(), feedback], ignore_index=True), LAX)
     assert check(judged, "names").figures["names"] == 2
+
+
+NEWS = {"source": "feedback", "contributors": [("somebody",)] * 60, "selection": "mistake"}
+
+
+def with_news(side: str, received_at: str) -> pd.DataFrame:
+    """Return base rows on which the candidate is no better, and 60 new mistakes that it would not make."""
+    texts = [f"news {number}" for number in range(60)]
+    told = make_rows(
+        60, text=texts, key=texts, label=said(CANDIDATE, texts), side=side, received_at=received_at, **NEWS
+    )
+    return pd.concat([make_rows(300, follow=make_model(seed=2).model), told], ignore_index=True)
+
+
+def test_new_feedback_of_the_training_side_counts_as_it_is_cross_fitted() -> None:
+    rows = with_news(TRAIN, "2026-03-02T00:00:00.000Z")
+    fed = rows[rows["source"] == "feedback"]
+    right = dict(zip(fed["key"], fed["label"], strict=True))
+    found = judge(CHAMPION, CHAMPION, rows, LAX, since="2026-03-01", cross_fitted=right)
+    gain = check(found, "gain")
+    mistakes = sum(label != true for label, true in zip(said(CHAMPION, list(fed["text"])), fed["label"], strict=True))
+    assert gain.ok
+    assert f"({mistakes} of {mistakes} wrong answers fixed)" in gain.finding
+    for nothing in (
+        {},
+        {"another text": "positive"},
+        dict(zip(fed["key"], said(CHAMPION, list(fed["text"])), strict=True)),
+    ):
+        assert not check(judge(CHAMPION, CHAMPION, rows, LAX, since="2026-03-01", cross_fitted=nothing), "gain").ok
+
+
+def test_feedback_that_the_champion_learned_from_is_no_news() -> None:
+    rows = with_news(TRAIN, "2026-02-01T00:00:00.000Z")
+    fed = rows[rows["source"] == "feedback"]
+    right = dict(zip(fed["key"], fed["label"], strict=True))
+    assert not check(judge(CHAMPION, CHAMPION, rows, LAX, since="2026-03-01", cross_fitted=right), "gain").ok
