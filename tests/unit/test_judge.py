@@ -191,7 +191,7 @@ def test_names_in_the_feedback_to_train_on_are_looked_at() -> None:
     assert check(judged, "names").figures["names"] == 2
 
 
-NEWS = {"source": "feedback", "contributors": [("somebody",)] * 60, "selection": "mistake"}
+NEWS: dict[str, Any] = {"source": "feedback", "contributors": [("somebody",)] * 60, "selection": "mistake"}
 
 
 def with_news(side: str, received_at: str) -> pd.DataFrame:

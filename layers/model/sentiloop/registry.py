@@ -11,7 +11,6 @@ from sentiloop.pointer import Move, Pointer, Target
 from sentiloop.records import timestamp
 from sentiloop.storage import ObjectStore, create
 
-
 MARK = "erased.json"  # beside a version's files: it learned from corrections that were erased
 
 
