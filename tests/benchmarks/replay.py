@@ -99,7 +99,10 @@ def _figures(answer: Answer, exams: dict[str, pd.DataFrame]) -> dict[str, float]
 
 @cache
 def _base_tests(folder: Path) -> dict[str, pd.DataFrame]:
-    return {name: read_rows(folder / name / f"{split_}.jsonl.gz") for name, split_ in BASE_TESTS.items()}
+    return {
+        name: pd.concat([read_rows(folder / name / f"{each}.jsonl.gz") for each in splits], ignore_index=True)
+        for name, splits in BASE_TESTS.items()
+    }
 
 
 class _Process:

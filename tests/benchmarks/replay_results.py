@@ -20,7 +20,7 @@ NAIVE = {f"naive x{weight:g}": weight for weight in NAIVE_WEIGHTS}
 NONE, OURS, BOUND = "no learning", "ours", "upper bound"
 BOUNDS = ADAPTED, JOINT = "all labels, adapted", "all labels, joint"
 DOMAIN, POLAR = "new domain", "new domain, two labels"
-BASE_TESTS = {"sst2": "dev", "sst3": "test", "tweeteval": "test"}
+BASE_TESTS = {"sst2": ("dev", "test"), "sst3": ("test",), "tweeteval": ("test",)}
 RECALL = "tweeteval, macro recall"
 BASE_FIGURES = (*BASE_TESTS, RECALL)
 COLOURS = {NONE: "#888888", OURS: "#0072b2", BOUND: "#009e73"}

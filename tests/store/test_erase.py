@@ -30,7 +30,7 @@ from tests.builders import LABELS, make_correction, make_model, make_sample
 from tests.faults.faulty_store import CrashError
 from tests.faults.memory_store import MemoryStore
 
-LATER = timestamp(now() + timedelta(minutes=1))
+LATER = timestamp(now() + timedelta(days=1))
 DAY = now().date()
 LEAVER, STAYER = "a" * 32, "b" * 32
 
@@ -202,7 +202,7 @@ def test_what_is_received_later_is_not_meant(filled: MemoryStore) -> None:
     carry_out(store, at=timestamp(now()))
     put(store, correction(30, LEAVER, received_at=LATER))
     assert {entry.id for entry in collect(store, None).corrections} == STAYERS | {correction(30).id}
-    again = timestamp(now() + timedelta(days=1))
+    again = timestamp(now() + timedelta(days=2))
     assert carry_out(store, at=again).erasure.at == again
     assert len(read_erasures(store)) == 2
     assert {entry.id for entry in collect(store, None).corrections} == STAYERS

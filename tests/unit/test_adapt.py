@@ -1,5 +1,7 @@
 """From the anchor and the feedback to a candidate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,8 +108,9 @@ def test_samples_of_the_traffic_hold_answers_where_they_are() -> None:
     rows = [(f"a {word} phone, great", "negative", [f"h{number}"]) for number, word in enumerate("abcdef")]
     texts = [f"great phone {filler}" for filler in ("today", "at home", "with that", "this", "the room", "film")]
     plain = adapt(feedback_table(rows))
-    held = adapt(feedback_table(rows), samples=samples_table(texts))
-    by_chance = adapt(feedback_table(rows), samples=samples_table(texts, "random"))
+    weighty = replace(RECIPE, sample_weight=0.5)
+    held = adapt(feedback_table(rows), samples=samples_table(texts), recipe=weighty)
+    by_chance = adapt(feedback_table(rows), samples=samples_table(texts, "random"), recipe=weighty)
     before = probability_of(adapt(feedback_table([])), "great phone", "positive")
     found = [probability_of(adaptation, "great phone", "positive") for adaptation in (plain, held, by_chance)]
     assert found[0] < found[1] < found[2] < before, "a sample by chance stands for many"
