@@ -21,7 +21,6 @@ from retrain.pipeline import BucketCounts, PriorLogisticRegression, TermWeights
 from retrain.run import retrain
 from retrain.snapshot import FEEDBACK_SOURCE, base_rows
 from retrain.splits import TRAIN
-from retrain.traffic import SAMPLES
 from retrain.train import Recipe, label_weights, possible_labels
 from sentiloop import pointer, registry
 from sentiloop.artefact import Model
@@ -29,6 +28,7 @@ from sentiloop.bulk import BulkScorer, softmax
 from sentiloop.bundled import baseline, baseline_target
 from sentiloop.receipts import correction_id, correction_key
 from sentiloop.records import Correction, Sample, timestamp, to_lines
+from sentiloop.review_samples import SAMPLES
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 from threadpoolctl import threadpool_limits

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sentiloop.errors import SentiloopError
-from sentiloop.records import Sample, now, timestamp, to_lines
+from sentiloop.records import BY_CHANCE, Sample, now, timestamp, to_lines
 from sentiloop.scoring import Prediction
 from sentiloop.serving import Served
 from sentiloop.settings import Settings
@@ -63,7 +63,7 @@ class Samples:
         moment = now()
         doubtful_below, drawn = self.threshold(served), random.random() < settings.sample_share
         kept = [
-            _Kept(moment, served, *answer, "low_confidence" if answer[2].confidence < doubtful_below else "random")
+            _Kept(moment, served, *answer, "low_confidence" if answer[2].confidence < doubtful_below else BY_CHANCE)
             for answer in answers
             if drawn or answer[2].confidence < doubtful_below
         ]

@@ -16,6 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sentiloop import bulk
+from sentiloop.records import BY_CHANCE
 from threadpoolctl import threadpool_limits
 
 from retrain.anchor import Anchor
@@ -27,7 +28,6 @@ from retrain.train import Recipe, Trained, pack
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-BY_CHANCE = "random"
 CHANCE_STANDS_FOR = 10.0  # a sample by chance stands for many requests that were not kept, but must not rule alone
 
 

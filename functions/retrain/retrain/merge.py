@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from sentiloop.features import normalise
-from sentiloop.records import Correction
-
-REVIEWER = "reviewer"
+from sentiloop.records import REVIEWER, Correction
 
 
 @dataclass(frozen=True, slots=True)

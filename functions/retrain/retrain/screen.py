@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from scipy.stats import poisson
 from sentiloop.artefact import Model
 from sentiloop.bulk import BulkScorer
-from sentiloop.records import Correction
+from sentiloop.records import REVIEWER, Correction
 from sentiloop.settings import Settings
 
 from retrain.merge import text_key
 from retrain.near_duplicates import Words, near_duplicate_groups, read_words
 
-TRUSTED = "reviewer"
 LEAST_PROBABILITY = 0.02  # a lower one counts as this, so that no single row decides
 HONEST_MEAN, HONEST_DEVIATION = 1.6, 0.75  # of the surprise about honest reports; docs/security.md has the measurements
 SUSPICIOUS_MEAN = 2.1  # labels of a probability around an eighth; a domain may be harder, but not as hard as that
@@ -71,7 +70,7 @@ def screen(corrections: Sequence[Correction], reference: Model, settings: Settin
 def _table(corrections: Sequence[Correction]) -> pd.DataFrame:
     """Return what is screened, oldest first; `said` numbers what one contributor says of one text."""
     ordered = sorted(corrections, key=lambda entry: (entry.received_at, entry.id))
-    screened = [entry for entry in ordered if entry.source != TRUSTED]
+    screened = [entry for entry in ordered if entry.source != REVIEWER]
     rows = pd.DataFrame(
         {
             "id": [entry.id for entry in screened],

@@ -10,13 +10,13 @@ from sentiloop import artefact
 from sentiloop.errors import ObjectNotFoundError, RecordError
 from sentiloop.receipts import FEEDBACK
 from sentiloop.records import Correction, Sample, to_json
+from sentiloop.review_samples import SAMPLES
 from sentiloop.storage import ErasableStore, ObjectStore, StoredVersion
 
 from retrain import segments
 from retrain.collect import LEFT_OUT, SNAPSHOTS
 from retrain.erasures import Erasure
 from retrain.traffic import FILE as SAMPLES_FILE
-from retrain.traffic import SAMPLES
 
 QUARANTINE = "quarantine/"
 BATCH = 1_000  # objects that are in memory at a time

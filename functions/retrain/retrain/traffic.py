@@ -10,13 +10,13 @@ from itertools import islice
 import pandas as pd
 from sentiloop.errors import ObjectNotFoundError, RecordError
 from sentiloop.records import Sample, to_lines
+from sentiloop.review_samples import SAMPLES
 from sentiloop.storage import ObjectStore, create
 
 from retrain.collect import SNAPSHOTS
 from retrain.merge import text_key
 from retrain.snapshot import Snapshot
 
-SAMPLES = "samples/"
 FILE = "samples.jsonl.gz"
 DAYS = 30  # how far back traffic still looks like that of today
 READERS = 16

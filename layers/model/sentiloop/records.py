@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Self
 
 from sentiloop.errors import RecordError
 
-SOURCES = ("user", "reviewer", "llm", "rule")
+REVIEWER = "reviewer"  # the source that is trusted
+SOURCES = ("user", REVIEWER, "llm", "rule")
+BY_CHANCE = "random"  # why a sample was kept, if not because its confidence was low
 MAX_LINE_BYTES = 1_048_576  # far above a longest text; a longer line is an accident or an attack
 MAX_NESTING = 20  # levels inside an unknown field
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -14,9 +14,8 @@ from heapq import nlargest
 from itertools import pairwise
 
 from sentiloop.features import normalise, tokenise
-from sentiloop.records import Sample
+from sentiloop.records import BY_CHANCE, Sample
 
-BY_CHANCE = "random"  # a sample's reason; predict writes it
 CHANCE_EVERY = 5  # each so many-th question is about a sample kept by chance: confident mistakes are seen nowhere else
 DOUBT_SHARE = 0.7  # weight of doubt beside that of diversity
 NEAR_EQUAL = (2, 3)  # least Jaccard similarity of near-equals: one word of eight may differ
