@@ -6,7 +6,7 @@ import re
 import pytest
 from sentiloop import pointer
 from sentiloop.errors import PointerError, PreconditionFailedError
-from sentiloop.pointer import CURRENT, Move, Pointer, Target, history_key
+from sentiloop.pointer import CURRENT, Challenger, Move, Pointer, Target, history_key
 from sentiloop.s3 import S3Store
 from sentiloop.storage import ObjectStore
 
@@ -15,6 +15,12 @@ from tests.faults.faulty_store import FaultyStore
 
 def target(name: str) -> Target:
     return Target(name, "0" * 64)
+
+
+def challenger_fields(**changed: object) -> dict[str, object]:
+    at = "2026-01-01T00:00:00.000Z"
+    named = {"version": "v2", "manifest_sha256": "0"}
+    return {"target": named, "mode": "canary", "share": 0.1, "began_at": at, "step_at": at, **changed}
 
 
 def to(name: str) -> Move:
@@ -168,6 +174,14 @@ def test_what_is_no_pointer_is_an_error_and_is_never_overwritten(body: bytes, st
         ("champion", {"version": "v1", "manifest_sha256": None}),
         ("champion", {"version": "v1", "manifest_sha256": "0", "and": "more"}),
         ("challenger", "v2"),
+        ("challenger", {"version": "v2", "manifest_sha256": "0"}),
+        ("challenger", challenger_fields(mode="loud")),
+        ("challenger", challenger_fields(share=0)),
+        ("challenger", challenger_fields(share=1.5)),
+        ("challenger", challenger_fields(share=True)),
+        ("challenger", challenger_fields(mode="shadow", share=0.1)),
+        ("challenger", challenger_fields(began_at=None)),
+        ("pinned", 1),
         ("unknown", 1),
     ],
 )
@@ -178,8 +192,16 @@ def test_a_pointer_with_a_field_of_another_kind_is_none(name: str, value: object
 
 
 def test_a_pointer_survives_being_written_and_read() -> None:
-    written = Pointer(7, "commit", "parent", target("v2"), "ü", "2026-01-01T00:00:00.000Z", "why", target("v3"))
+    at = "2026-01-01T00:00:00.000Z"
+    challenger = Challenger(target("v3"), "canary", 0.1, at, at)
+    written = Pointer(7, "commit", "parent", target("v2"), "ü", at, "why", challenger, pinned=True)
     assert Pointer.from_bytes(written.to_bytes()) == written
+
+
+def test_a_pointer_from_before_there_were_pins_is_not_pinned(store: S3Store) -> None:
+    fields = json.loads(move(store, "v1").to_bytes())
+    del fields["pinned"]
+    assert not Pointer.from_bytes(json.dumps(fields).encode()).pinned
 
 
 def test_a_content_never_recurs_so_an_old_etag_never_fits_again(store: S3Store) -> None:

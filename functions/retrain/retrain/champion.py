@@ -21,6 +21,7 @@ class Champion:
         model: the loaded model.
         prior: the model that candidates are pulled towards because the rows behind it are not in the bucket, or None.
         prior_target: where the prior's files are.
+        pinned: whether only a person may replace it.
     """
 
     commit: str
@@ -28,6 +29,7 @@ class Champion:
     model: Model
     prior: Model | None
     prior_target: Target | None
+    pinned: bool = False
 
     @property
     def data(self) -> dict[str, Any]:
@@ -51,8 +53,10 @@ def read_champion(store: ObjectStore, current: Pointer) -> Champion:
     data = model.manifest.get("data", {})
     if named := data.get("prior"):
         target = Target(**named)
-        return Champion(current.commit_id, current.champion, model, registry.fetch(store, target), target)
+        return Champion(
+            current.commit_id, current.champion, model, registry.fetch(store, target), target, current.pinned
+        )
     there = {dataset.digest for dataset in read_datasets(store)}
     if all(base["digest"] in there for base in data.get("base", [])):
-        return Champion(current.commit_id, current.champion, model, None, None)
-    return Champion(current.commit_id, current.champion, model, model, current.champion)
+        return Champion(current.commit_id, current.champion, model, None, None, current.pinned)
+    return Champion(current.commit_id, current.champion, model, model, current.champion, current.pinned)

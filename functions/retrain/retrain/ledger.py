@@ -1,7 +1,8 @@
 """What a run leaves behind besides a model: its record, the quarantine, and what the receipts say."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -14,7 +15,13 @@ from retrain.collect import Collected, Quarantined
 
 RUNS = "runs/"
 QUARANTINE = "quarantine/"
-_SKIPPED = "skipped"
+
+PROMOTED = "promoted"
+ON_TRIAL = "on_trial"  # passed the gate, and is a challenger at first
+HELD = "held"  # passed the gate, and a person has to promote it, because the pointer is pinned
+REJECTED = "rejected"
+SKIPPED = "skipped"
+RELEASED = (PROMOTED, ON_TRIAL)
 
 
 def decision_prefix(snapshot: str, input_digest: str = "") -> str:
@@ -26,11 +33,17 @@ def write_record(store: ObjectStore, snapshot: str, input_digest: str, record: M
     """Write a run's record and return it, completed with its id and time."""
     moment = timestamp(now())
     run_id = f"{snapshot[:16]}-{input_digest[:16]}-{moment.replace(':', '').replace('-', '')}"
-    if record["outcome"] == _SKIPPED:
-        run_id = f"{_SKIPPED}-{run_id}"  # is no decision, and must not be found as one
+    if record["outcome"] == SKIPPED:
+        run_id = f"{SKIPPED}-{run_id}"  # is no decision, and must not be found as one
     complete = {"schema": "run/1", "run_id": run_id, "at": moment, **record}
     create(store, f"{RUNS}{run_id}.json", to_json(complete))  # a refusal is that of a retry: the record is there
     return complete
+
+
+def read_records(store: ObjectStore, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the records under a prefix, each with its key."""
+    for key in store.keys(prefix):
+        yield key, json.loads(store.get(key).body)
 
 
 @dataclass(frozen=True, slots=True)

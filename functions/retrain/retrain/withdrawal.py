@@ -10,6 +10,7 @@ from retrain.anchor import Anchor
 from retrain.champion import Champion
 from retrain.erasures import ERASED
 from retrain.judge import Judged
+from retrain.ledger import PROMOTED
 
 WAIVED = ("gain", "least gain")
 
@@ -35,7 +36,7 @@ def record_of_return(champion: Champion, anchor: Anchor) -> dict[str, Any]:
     left = f"no feedback is left to learn from: {version}, the model of the base data, is served instead of {served}"
     reasons = [left, f"{served} {ERASED}"]
     names = {"champion": served, "candidate": version, "anchor": version, "version": version}
-    return {"outcome": "promoted", "reasons": reasons, **names}
+    return {"outcome": PROMOTED, "reasons": reasons, **names}
 
 
 def _waived(check: Check, champion: str) -> Check:

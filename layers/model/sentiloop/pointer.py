@@ -19,6 +19,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from sentiloop.errors import (
     ObjectNotFoundError,
@@ -48,9 +49,43 @@ class Target:
     manifest_sha256: str
 
 
+Mode = Literal["shadow", "canary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """A version on trial beside the champion.
+
+    Attributes:
+        target: where its files are.
+        mode: `shadow` scores what the champion answers, `canary` answers a share of the clients.
+        share: of the clients that it answers, above 0 and up to 1; 0 in shadow.
+        began_at: when the trial began.
+        step_at: when it got its present mode and share.
+    """
+
+    target: Target
+    mode: Mode
+    share: float
+    began_at: str
+    step_at: str
+
+
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Which version is served, since when, by whose act and why; `challenger` is room for a second one."""
+    """Which version is served, since when, by whose act and why.
+
+    Attributes:
+        generation: how many moves there were.
+        commit_id: names this move; random.
+        parent_commit: the move before it.
+        champion: the version that is served.
+        by: who moved the pointer.
+        at: when, by that mover's clock.
+        reason: why.
+        challenger: the version that is on trial, if any.
+        pinned: whether nothing but a person may move the pointer.
+    """
 
     generation: int
     commit_id: str
@@ -59,7 +94,8 @@ class Pointer:
     by: str
     at: str
     reason: str
-    challenger: Target | None = None
+    challenger: Challenger | None = None
+    pinned: bool = False
 
     def to_bytes(self) -> bytes:
         """Write the pointer as JSON."""
@@ -70,12 +106,13 @@ class Pointer:
         """Read a pointer; raise `PointerError` if it is none."""
         try:
             values = json.loads(body)
-            champion, challenger = Target(**values.pop("champion")), values.pop("challenger")
-            pointer = cls(champion=champion, challenger=Target(**challenger) if challenger else None, **values)
+            champion, challenger = Target(**values.pop("champion")), _challenger(values.pop("challenger"))
+            pointer = cls(champion=champion, challenger=challenger, **values)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise PointerError(f"not a pointer: {type(error).__name__}") from error
         texts = (pointer.commit_id, pointer.at, champion.version, champion.manifest_sha256)
-        if type(pointer.generation) is not int or not all(isinstance(text, str) for text in texts):
+        numbers_and_flags = type(pointer.generation) is int and type(pointer.pinned) is bool
+        if not numbers_and_flags or not all(isinstance(text, str) for text in texts):
             raise PointerError("not a pointer: a field has another type")
         return pointer
 
@@ -87,6 +124,8 @@ class Move:
     champion: Target
     by: str
     reason: str
+    challenger: Challenger | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +189,20 @@ def move(store: ObjectStore, decide: Callable[[Pointer | None], Move | None]) ->
     raise PointerError(f"{ATTEMPTS} moves of others came first", "Look who else promotes or rolls back, then repeat.")
 
 
+def _challenger(values: Any) -> Challenger | None:
+    """Read a challenger; raise an error that `Pointer.from_bytes` catches if it is none."""
+    if values is None:
+        return None
+    challenger = Challenger(**{**values, "target": Target(**values["target"])})
+    texts = (challenger.target.version, challenger.target.manifest_sha256, challenger.began_at, challenger.step_at)
+    if challenger.mode not in get_args(Mode) or not all(isinstance(text, str) for text in texts):
+        raise TypeError("not a challenger")
+    share_fits = 0 < challenger.share <= 1 if challenger.mode == "canary" else challenger.share == 0
+    if isinstance(challenger.share, bool) or not share_fits:
+        raise ValueError("not a share")
+    return challenger
+
+
 def _next_pointer(current: Pointer | None, wanted: Move, commit_id: str) -> Pointer:
     return Pointer(
         generation=current.generation + 1 if current else 1,
@@ -159,6 +212,8 @@ def _next_pointer(current: Pointer | None, wanted: Move, commit_id: str) -> Poin
         by=wanted.by,
         at=timestamp(now()),
         reason=wanted.reason,
+        challenger=wanted.challenger,
+        pinned=wanted.pinned,
     )
 
 

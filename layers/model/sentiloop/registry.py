@@ -66,27 +66,41 @@ def find(store: ObjectStore, version: str) -> Target:
 
 
 def promote(store: ObjectStore, target: Target, *, by: str, reason: str) -> Pointer:
-    """Point at a version after reading it whole; a version that is served already stays as it is."""
+    """Point at a version after reading it whole; a version that is served already stays as it is.
+
+    A trial ends with it, since its challenger was compared with another champion; a pin stays.
+    """
     fetch(store, target)
 
     def decide(current: Pointer | None) -> Move | None:
-        return None if current and current.champion == target else Move(target, by, reason)
+        if current is None:
+            return Move(target, by, reason)
+        return None if current.champion == target else Move(target, by, reason, pinned=current.pinned)
 
     moved = pointer.move(store, decide)
     assert moved is not None  # noqa: S101 - `decide` leaves the pointer alone only where there is one
     return moved
 
 
-def rollback(store: ObjectStore, *, by: str, reason: str) -> Pointer:
-    """Point at the last version that was served before the present one and is not it.
+def rollback(store: ObjectStore, *, by: str, reason: str, away_from: str | None = None) -> Pointer:
+    """Point at the last version that was served before the present one and is not it; a trial ends with it.
 
     A version that learned from what was erased since is passed over.
+
+    Args:
+        store: the bucket.
+        by: who asks.
+        reason: why.
+        away_from: the version that is to go. If another one is served nothing happens, so that a request that is
+            repeated does not go back twice. None: whatever is served.
 
     Raises:
         PointerError: nothing else was ever served.
     """
 
-    def decide(current: Pointer | None) -> Move:
+    def decide(current: Pointer | None) -> Move | None:
+        if current and away_from is not None and current.champion.version != away_from:
+            return None
         for generation in range(current.generation - 1 if current else 0, 0, -1):
             entry = pointer.read_history(store, generation)
             if (
@@ -96,7 +110,7 @@ def rollback(store: ObjectStore, *, by: str, reason: str) -> Pointer:
                 and not is_marked(store, entry.champion.version)
             ):
                 fetch(store, entry.champion)
-                return Move(entry.champion, by, reason)
+                return Move(entry.champion, by, reason, pinned=current.pinned)
         raise PointerError("no other version was ever served", "Promote a version by name instead.")
 
     moved = pointer.move(store, decide)

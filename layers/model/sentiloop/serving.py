@@ -4,19 +4,21 @@ A request never waits for a download it could do without. Within `refresh_second
 Past that, a background thread looks at the pointer with a conditional GET while requests go on. Only an instance that
 has not looked for `overdue_seconds` looks before it answers: Lambda freezes an idle instance together with its threads,
 and without this it would answer its first request after an hour with an hour-old model.
+
+A challenger is loaded beside the champion. Trouble with it is told and costs no answer: the champion gives all of them.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sentiloop import pointer, registry
+from sentiloop import pointer, registry, trial
 from sentiloop.artefact import Model
 from sentiloop.bundled import baseline, baseline_target
 from sentiloop.errors import ObjectNotFoundError, SentiloopError, StorageUnavailableError
-from sentiloop.pointer import Pointer
+from sentiloop.pointer import Pointer, Target
 from sentiloop.scoring import Scorer
 from sentiloop.storage import ObjectStore
 
@@ -26,16 +28,31 @@ OVERDUE_SECONDS = 8.0  # under the 10 s within which a swap has to be seen every
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What answers a request: one scorer for the whole of it, even when the model is swapped meanwhile."""
+    """What answers a request, for the whole of it, even when a model is swapped meanwhile.
+
+    Attributes:
+        scorer: the champion's.
+        pointer: what was read last; None while nothing was.
+        problem: why what is served is not what it should be, or None.
+        challenger: the scorer of the version on trial, if there is one and it could be loaded.
+    """
 
     scorer: Scorer
     pointer: Pointer | None
     problem: str | None
+    challenger: Scorer | None = None
 
     @property
     def model(self) -> Model:
-        """The scorer's model."""
+        """The champion."""
         return self.scorer.model
+
+    def scorer_for(self, client: str) -> Scorer:
+        """Return what answers a client: the champion, or a challenger that is tried on this client."""
+        on_trial = self.pointer.challenger if self.pointer else None
+        if self.challenger and on_trial and trial.answers(on_trial, client):
+            return self.challenger
+        return self.scorer
 
 
 class LiveModel:
@@ -55,9 +72,10 @@ class LiveModel:
         self._looking = threading.Lock()
         self._looked_at = float("-inf")
         self._failing = False
+        self._trouble: str | None = None
         self._etag = ""
-        self._target = baseline_target()
-        self._served = Served(Scorer(baseline()), None, "the pointer was not read yet")
+        self._loaded = {baseline_target(): Scorer(baseline())}
+        self._served = Served(self._loaded[baseline_target()], None, "the pointer was not read yet")
 
     def current(self) -> Served:
         """Return what to answer with, looking at the pointer when it is time."""
@@ -78,7 +96,7 @@ class LiveModel:
         except SentiloopError as error:
             log.warning("the model was not refreshed: %s", error.message)
             problem = error.public_message if isinstance(error, StorageUnavailableError) else error.message
-            self._served = Served(self._served.scorer, self._served.pointer, problem)
+            self._served = replace(self._served, problem=problem)
             self._failing = True  # from now on requests do not wait for a storage that does not answer
         finally:
             self._looked_at = self._clock()
@@ -91,11 +109,33 @@ class LiveModel:
             self._etag = ""  # the same content may come back
             return Served(self._served.scorer, None, "no model was published yet")
         if changed is None:
-            return Served(self._served.scorer, self._served.pointer, None)
+            return replace(self._served, problem=self._trouble)
         current = pointer.Pointer.from_bytes(changed.body)
-        scorer = self._served.scorer
-        if current.champion != self._target:
-            scorer = Scorer(registry.fetch(self._store, current.champion))
-            self._target = current.champion
-        self._etag = changed.etag
-        return Served(scorer, current, None)
+        scorer = self._scorer(current.champion)
+        challenger, self._trouble = self._challenger(current)
+        self._loaded = {each: self._loaded[each] for each in _named_by(current) if each in self._loaded}
+        self._etag = (
+            changed.etag if challenger or not current.challenger else ""
+        )  # without it the next look tries again
+        return Served(scorer, current, self._trouble, challenger)
+
+    def _scorer(self, target: Target) -> Scorer:
+        """Return the scorer of a version; what is loaded already stays, with all that it has looked up."""
+        if target not in self._loaded:
+            self._loaded[target] = Scorer(registry.fetch(self._store, target))
+        return self._loaded[target]
+
+    def _challenger(self, current: Pointer) -> tuple[Scorer | None, str | None]:
+        """Return the challenger's scorer, or why there is none though there should be one."""
+        if current.challenger is None:
+            return None, None
+        version = current.challenger.target.version
+        try:
+            return self._scorer(current.challenger.target), None
+        except SentiloopError as error:
+            log.warning("the challenger %s was not loaded: %s", version, error.message)
+            return None, f"the challenger {version} was not loaded"
+
+
+def _named_by(current: Pointer) -> tuple[Target, ...]:
+    return (current.champion, current.challenger.target) if current.challenger else (current.champion,)

@@ -37,6 +37,17 @@ def _names(raw: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in raw.split(",") if name.strip())
 
 
+def _one_of(*names: str) -> Callable[[str], str]:
+    return {name: name for name in names}.__getitem__
+
+
+def _shares(raw: str) -> tuple[float, ...]:
+    shares = tuple(float(share) for share in _names(raw))
+    if list(shares) != sorted(set(shares)) or not all(0 < share <= 1 for share in shares):
+        raise ValueError("not rising shares")
+    return shares
+
+
 def _setting(parse: Callable[[str], Any], default: Any, doc: str, least: float = 0, most: float = float("inf")) -> Any:
     return field(default=default, metadata={"parse": parse, "doc": doc, "least": least, "most": most})
 
@@ -84,7 +95,65 @@ class Settings:
     )
     review_max_samples: int = _setting(int, 2_000, "Newest samples that the review queue chooses from.", 1)
     admin_key: Secret = _setting(Secret, Secret(), "Key that the admin routes ask for; empty closes them.")
+    release: str = _setting(
+        _one_of("at_once", "shadow", "canary"),
+        "at_once",
+        "How a candidate that passed the gate is released: `at_once`, after a trial in `shadow`, or as a `canary`.",
+    )
+    release_steps: tuple[float, ...] = _setting(
+        _shares, (0.1, 0.5), "Shares of the clients that a canary answers, one after another, before all."
+    )
+    release_min_answers: int = _setting(
+        int, 500, "Texts that a challenger has to have scored in a step before it goes on.", 1
+    )
+    release_min_hours: float = _setting(float, 24.0, "Hours that a step of a trial takes at least.")
+    release_level: float = _setting(
+        float, 0.05, "Chance that an equal challenger is withdrawn for being worse, over all looks at it.", 0, 1
+    )
+    release_max_disagreement: float = _setting(
+        float, 0.3, "Share of texts that a challenger may answer differently before a person has to decide.", 0, 1
+    )
+    shadow_share: float = _setting(
+        float, 1.0, "Share of requests that a challenger on trial scores beside the champion.", 0, 1
+    )
+    activity_seconds: float = _setting(
+        float, 60.0, "Least seconds between two writes of what an instance counted; `0` writes with every request."
+    )
     check_min_new: int = _setting(int, 100, "New corrections that make the hourly check start a retrain.", 1)
+    check_cooldown_hours: float = _setting(
+        float, 24.0, "Hours after a run before the hourly check starts another; erasures do not wait."
+    )
+    watch_days: float = _setting(float, 7.0, "Days back that the hourly check looks for staleness and drift.", 0.04)
+    watch_min_samples: int = _setting(int, 200, "Samples by chance, or corrections, that a finding takes at least.", 1)
+    drift_psi: float = _setting(
+        float, 0.25, "Population stability index of length, confidence or score from which traffic has drifted."
+    )
+    drift_label_mix: float = _setting(
+        float, 0.15, "Change of a label's share of the answers from which traffic has drifted.", 0, 1
+    )
+    drift_confidence_drop: float = _setting(
+        float, 0.10, "Fall of the mean confidence, as a part of it, from which traffic has drifted.", 0, 1
+    )
+    drift_unseen: float = _setting(
+        float, 0.15, "Rise of the share of words that the model never saw from which traffic has drifted.", 0, 1
+    )
+    stale_macro_f1: float = _setting(
+        float, 0.80, "Macro F1 on recent fair corrections below which the model is stale.", 0, 1
+    )
+    stale_accuracy_drop: float = _setting(
+        float, 0.05, "Fall of accuracy on recent fair corrections from which the model is stale.", 0, 1
+    )
+    alert_error_rate: float = _setting(float, 0.05, "Share of requests answered with a 5xx from which to alert.", 0, 1)
+    alert_p95_ms: float = _setting(
+        float, 500.0, "95th percentile of the latency, in milliseconds, from which to alert."
+    )
+    alert_quarantine_share: float = _setting(
+        float, 0.2, "Share of new corrections that go to quarantine from which to alert.", 0, 1
+    )
+    alert_topic_arn: str = _setting(str, "", "SNS topic of the alerts; empty: none.")
+    alert_webhook: Secret = _setting(
+        Secret, Secret(), "URL, with https, that gets each alert as Slack's JSON; it is kept secret. Empty: none."
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
