@@ -13,7 +13,8 @@ RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functi
 .DEFAULT_GOAL := help
 .PHONY: help up retrain data test test-s3 check format contract baseline lock clean bench-accuracy bench-retrain \
 	bench-functions bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost \
-	bench-replay bench-gate bench-canaries bench-screening bench-scale attack
+	bench-replay bench-gate bench-canaries bench-screening bench-scale attack \
+	bench-shadow bench-swap bench-trials bench-drift
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -117,6 +118,18 @@ bench-screening: .venv/dev ## what of honest and of poisoned corrections goes to
 
 bench-scale: .venv/bench ## a million corrections: first and incremental runs; writes docs/images/scale.svg
 	$(RUN) -m tests.benchmarks.scale
+
+bench-shadow: .venv/dev ## what scoring beside a challenger adds to a prediction, in milliseconds and dollars
+	$(RUN) -m tests.benchmarks.shadow
+
+bench-swap: .venv/dev ## promotions and roll-backs under load: failed requests, and seconds until the last old answer
+	$(RUN) -m tests.benchmarks.swap
+
+bench-trials: .venv/dev ## 200 simulated canaries each: how often and how soon a challenger is withdrawn
+	$(RUN) -m tests.benchmarks.trials
+
+bench-drift: .venv/dev ## streams with and without drift: false alarms, and samples until found: make bench-drift DATA=folder
+	$(RUN) -m tests.benchmarks.drift $(DATA)
 
 # --- through SAM -------------------------------------------------------------------------------------------------
 

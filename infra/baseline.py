@@ -1,6 +1,7 @@
 """`make baseline`: train the model that is part of the layer, by the pipeline that retrains in production.
 
-It is trained on three public data sets and judged on their test rows and on others that it never saw.
+It is trained on three public data sets and judged on their test rows and on others that it never saw. Beside it stands
+what retraining needs: the certainty of its weights, and the reference that traffic is held against.
 """
 
 import argparse
@@ -12,16 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from retrain import certainty
+from retrain import certainty, reference
 from retrain.importer import read_path
 from retrain.metrics import evaluate
+from retrain.reference import make_reference
+from retrain.splits import HOLDOUT, TRAIN
 from retrain.train import Recipe, label_weights, train
-from sentiloop.artefact import MANIFEST, WEIGHTS
+from sentiloop.artefact import MANIFEST, WEIGHTS, Model
 from sentiloop.bulk import BulkScorer
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "layers" / "model" / "sentiloop" / "baseline"
-CERTAINTY = ROOT / "functions" / "retrain" / "retrain" / "baseline" / certainty.FILE  # only retrain needs it
+FOR_RETRAIN = ROOT / "functions" / "retrain" / "retrain" / "baseline"
 # Sentences of reviews are few beside tweets and long reviews, and closest to what people send: each weighs as three.
 TRAINED_ON = {"sst3": 3.0, "tweeteval": 1.0, "imdb": 1.0}
 # Tweets are neutral far more often than what people write to a company about its product.
@@ -59,13 +62,36 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / WEIGHTS).write_bytes(trained.weights)
     (FOLDER / MANIFEST).write_bytes(trained.manifest(version, description))
-    CERTAINTY.parent.mkdir(exist_ok=True)
+    FOR_RETRAIN.mkdir(exist_ok=True)
     found = certainty.certainty_of(
         trained.model(version), training["text"].tolist(), recipe.c * label_weights(training, recipe.balance)
     )
-    CERTAINTY.write_bytes(certainty.dump(found))
+    (FOR_RETRAIN / certainty.FILE).write_bytes(certainty.dump(found))
+    (FOR_RETRAIN / reference.FILE).write_bytes(reference_of(trained.model(version), folder))
     print(json.dumps({"version": version, **metrics}, indent=2))
     return 0
+
+
+def reference_of(model: Model, folder: Path) -> bytes:
+    """Return what the model was trained for, as a file."""
+    return make_reference(model, rows_of_reference(folder)).dump()
+
+
+def rows_of_reference(folder: Path) -> pd.DataFrame:
+    """Return the training rows, and of the test rows of each data set as large a part as it has in training.
+
+    Columns: text, label, source and side.
+    """
+    train = {name: _rows(folder, name, "train").assign(side=TRAIN) for name in TRAINED_ON}
+    held = {name: _rows(folder, name, "test").assign(side=HOLDOUT) for name in TRAINED_ON}
+    share = min(1.0, *(len(held[name]) / len(train[name]) for name in TRAINED_ON))
+    drawn = [rows.sample(int(share * len(train[name])), random_state=0) for name, rows in held.items()]
+    return pd.concat([*train.values(), *drawn], ignore_index=True)
+
+
+def _rows(folder: Path, name: str, split: str) -> pd.DataFrame:
+    rows = read_path(folder / name / f"{split}.jsonl.gz")
+    return pd.DataFrame({"text": [row.text for row in rows], "label": [row.label for row in rows], "source": name})
 
 
 def _metrics(scorer: BulkScorer, folder: Path) -> dict[str, Any]:

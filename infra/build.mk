@@ -10,12 +10,19 @@ install = python3.13 -m pip install --quiet --disable-pip-version-check --no-dep
 	--requirement requirements.txt --target "$(ARTIFACTS_DIR)" --only-binary=:all: \
 	--implementation cp --python-version 3.13 $(GLIBC_2_34)
 
-# botocore describes every service of AWS in 28 MB, and reads where all of them are before the first call. S3 is used.
-keep_s3 := import json, pathlib, sys; path = pathlib.Path(sys.argv[1]); known = json.loads(path.read_text()); \
-	[part.update(services={"s3": part["services"]["s3"]}) for part in known["partitions"] if "s3" in part["services"]]; \
-	path.write_text(json.dumps(known))
-trim_botocore = find "$(ARTIFACTS_DIR)/botocore/data" -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -rf {} + \
-	&& python3.13 -c '$(keep_s3)' "$(ARTIFACTS_DIR)/botocore/data/endpoints.json"
+# botocore describes every service of AWS in 28 MB, and reads where all of them are before the first call. Two are used.
+services := s3 sns
+keep_services := import json, pathlib, sys; path = pathlib.Path(sys.argv[1]); known = json.loads(path.read_text()); \
+	[part.update(services={name: of for name, of in part["services"].items() if name in sys.argv[2:]}) \
+	for part in known["partitions"]]; path.write_text(json.dumps(known))
+trim_botocore = find "$(ARTIFACTS_DIR)/botocore/data" -mindepth 1 -maxdepth 1 -type d \
+	$(foreach service,$(services),! -name $(service)) -exec rm -rf {} + \
+	&& python3.13 -c '$(keep_services)' "$(ARTIFACTS_DIR)/botocore/data/endpoints.json" $(services)
+
+# Of Powertools the logger and the metrics are used, which need one of its utilities.
+powertools = $(ARTIFACTS_DIR)/aws_lambda_powertools
+trim_powertools = rm -rf "$(powertools)/event_handler" \
+	&& find "$(powertools)/utilities" -mindepth 1 -maxdepth 1 -type d ! -name jmespath_utils -exec rm -rf {} +
 
 # Lambda's code is read-only, so what is not compiled here is compiled at every start. Unchecked, because file times do
 # not survive packaging and a checked file would be compiled anew.
@@ -25,6 +32,7 @@ compile = python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s
 define http_function
 	$(install)
 	$(trim_botocore)
+	$(trim_powertools)
 	rm -rf "$(ARTIFACTS_DIR)/bin" "$(ARTIFACTS_DIR)/pydantic/v1"
 	cp -r $(1) "$(ARTIFACTS_DIR)"
 	rm -rf "$(ARTIFACTS_DIR)/$(1)/__pycache__"

@@ -17,6 +17,8 @@ from admin.routes import create_admin_app
 from feedback.routes import create_feedback_app
 from predict.routes import create_predict_app
 from predict.samples import Samples
+from sentiloop.activity import Activity
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.s3 import S3Store
 from sentiloop.serving import LiveModel
 from sentiloop.settings import Secret, Settings, variable
@@ -28,7 +30,7 @@ SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     "AdminKey": {"type": "apiKey", "in": "header", "name": HEADER},
 }
-OPEN, ADMIN = "/health", "/v1/review"
+OPEN, ADMIN = "/health", ("/v1/review", "/v1/models")
 NESTED = (
     "Explanation",
     "TermContribution",
@@ -36,8 +38,22 @@ NESTED = (
     "ItemError",
     "ErrorBody",
     "ErrorDetail",
-    "VersionFigures",
+    "ChallengerInfo",
     "ReviewItem",
+    "FunctionFigures",
+    "VersionFigures",
+    "Latency",
+    "Feedback",
+    "Beside",
+    "ModelSummary",
+    "TenureEntry",
+    "PointerEntry",
+    "TrialEntry",
+    "SliceFigures",
+    "FigureRow",
+    "WordRow",
+    "AnswerFigures",
+    "AnswerRow",
 )
 STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:58rem;margin:2rem auto;
 padding:0 1rem}h2{margin-top:2.2rem;border-top:1px solid #8886;padding-top:1.2rem}code,pre{font:14px/1.45 monospace}
@@ -50,10 +66,11 @@ def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document of all routes."""
     settings = Settings(contributor_key=Secret("any"))
     store = S3Store(settings.bucket)
+    writer = ActivityWriter(store, Activity(), settings)
     apps = [
-        create_predict_app(settings, LiveModel(store, 0), Samples(store, settings)),
-        create_feedback_app(settings, store),
-        create_admin_app(settings, store),
+        create_predict_app(settings, LiveModel(store, 0), Samples(store, settings), writer),
+        create_feedback_app(settings, store, writer),
+        create_admin_app(settings, store, writer),
     ]
     document = apps[0].openapi()
     document["info"] = {

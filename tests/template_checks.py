@@ -1,5 +1,7 @@
 """Rules that no linter knows, for the expanded template: each returns a line for every place that breaks one."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -24,13 +26,22 @@ CODEDEPLOY_CONFIGURATIONS = {
     ),
     "CodeDeployDefault.LambdaAllAtOnce",
 }
-# What AWS's services count, and by which dimensions, as far as the alarms use it.
+# What AWS's services and our log lines count, and by which dimensions, as far as alarms and dashboard use it.
+BY_VERSION = [{"Function"}, {"Function", "Version"}]
 METRICS = {
+    ("AWS/ApiGateway", "4XXError"): [{"ApiName", "Stage"}],
     ("AWS/ApiGateway", "5XXError"): [{"ApiName", "Stage"}, {"ApiName", "Stage", "Resource", "Method"}],
     ("AWS/Lambda", "Errors"): [{"FunctionName"}, {"FunctionName", "Resource"}],
+    ("AWS/Lambda", "Invocations"): [{"FunctionName"}],
+    ("AWS/Lambda", "Duration"): [{"FunctionName"}],
     ("AWS/Lambda", "Throttles"): [{"FunctionName"}, {"FunctionName", "Resource"}],
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
+    **{("Sentiloop", name): BY_VERSION for name in ("Requests", "Errors", "Latency", "Predictions")},
+    **{("Sentiloop", name): BY_VERSION for name in ("Confidence", "LowConfidence", "Disagreements")},
+    **{("Sentiloop", name): [{"Function"}] for name in ("Feedback", "Confirmed")},
 }
+SEARCH = re.compile(r"SEARCH\('\{(\w+),([\w,]+)\} MetricName=\"(\w+)\"', '(Sum|Average|p\d\d)', \d+\)")
+GRID_WIDTH = 24
 UNITS = {"minute": 1, "minutes": 1, "hour": 60, "hours": 60, "day": 1440, "days": 1440}
 CRON_FIELDS, DAY_OF_MONTH, DAY_OF_WEEK = 6, 2, 4
 
@@ -154,6 +165,51 @@ def alarm_problems(deployment: Deployment) -> Iterator[str]:
             yield f"{name}: there is no alias {by['Resource']}"
         if "QueueName" in by and by["QueueName"].removesuffix(".QueueName}").removeprefix("${") not in queues:
             yield f"{name}: there is no queue {by['QueueName']}"
+
+
+# --- Dashboard ---
+
+
+def widgets(deployment: Deployment) -> Iterator[dict[str, Any]]:
+    for dashboard in deployment.resources("AWS::CloudWatch::Dashboard").values():
+        yield from json.loads(dashboard["DashboardBody"])["widgets"]
+
+
+def dashboard_problems(deployment: Deployment) -> Iterator[str]:
+    """Widgets that lie on one another or show what nothing counts, or alarms that the template does not make."""
+    alarms = deployment.resources("AWS::CloudWatch::Alarm")
+    taken: set[tuple[int, int]] = set()
+    for widget in widgets(deployment):
+        title, cells = widget["properties"]["title"], set(_cells(widget))
+        if cells & taken or any(x >= GRID_WIDTH for x, _ in cells):
+            yield f"{title}: lies on another widget or beside the grid"
+        taken |= cells
+        for line in widget["properties"].get("metrics", []):
+            yield from (f"{title}: {problem}" for problem in _line_problems(line))
+        shown = {arn.removeprefix("${").removesuffix(".Arn}") for arn in widget["properties"].get("alarms", [])}
+        if widget["type"] == "alarm" and shown != alarms.keys():
+            yield f"{title}: {sorted(shown ^ alarms.keys())}"
+
+
+def _cells(widget: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    for x in range(widget["x"], widget["x"] + widget["width"]):
+        yield from ((x, y) for y in range(widget["y"], widget["y"] + widget["height"]))
+
+
+def _line_problems(line: list[Any]) -> Iterator[str]:
+    """What is wrong with [namespace, name, dimension, value, …, options], or with [{"expression": …}]."""
+    if isinstance(line[0], str):
+        namespace, name, *rest = line
+        dimensions = {each for each in rest[::2] if isinstance(each, str)}
+    elif found := SEARCH.fullmatch(line[0]["expression"]):
+        namespace, dimensions, name = found[1], set(found[2].split(",")), found[3]
+    elif "SEARCH" in line[0]["expression"]:
+        yield f"{line[0]['expression']} is not read"
+        return
+    else:
+        return
+    if dimensions not in METRICS.get((namespace, name), []):
+        yield f"{namespace} {name} is not counted by {sorted(dimensions)}"
 
 
 # --- Privileges ---

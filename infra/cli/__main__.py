@@ -32,11 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    from infra.cli import erase, review, score  # noqa: PLC0415 - takes long enough to be interrupted
+    from infra.cli import erase, models, review, score  # noqa: PLC0415 - takes long enough to be interrupted
 
     parser = _Parser(prog="sentiloop", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, review, erase):
+    for command in (score, review, models, erase):
         command.add_parser(commands)
     parsed = parser.parse_args(arguments)
     status: int = parsed.run(parsed)

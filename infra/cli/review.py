@@ -109,13 +109,15 @@ class _Sitting:
 def _reply(question: Question, labels: Sequence[str]) -> Reply:
     """Ask until the reply is understood; the end of the input quits."""
     numbered = "  ".join(f"{number} {printable(label)}" for number, label in enumerate(labels, 1))
+    proposed = "" if question.sample.other else f"Enter {printable(question.sample.label)} | "
     while True:
-        print(f"  Enter {printable(question.sample.label)} | {numbered} | s skip  u undo  q quit: ", end="", flush=True)
+        print(f"  {proposed}{numbered} | s skip  u undo  q quit: ", end="", flush=True)
         line = sys.stdin.readline()
         reply = understood(line.strip() if line else "q", question.sample.label, labels)
         if not sys.stdin.isatty():
             print(printable(line.strip()))  # so that a transcript shows what was answered
-        if reply is not None:
+        accepts_unseen = not proposed and KEYS.get(line.strip().lower(), "") == "accept"
+        if reply is not None and not (line and accepts_unseen):
             return reply
         print("  Not understood.")
 
@@ -142,8 +144,11 @@ def _shown(question: Question, left: int) -> str:
     sample = question.sample
     ranked = sorted(sample.probabilities.items(), key=lambda entry: (-entry[1], entry[0]))
     said = ", ".join(f"{label} {probability:.2f}" for label, probability in ranked)
+    if sample.other:  # what one of the versions answered must not sway whoever decides between them
+        said = "two versions disagree"
     why = question.why + (f" Stands for {question.similar} more like it." if question.similar else "")
-    lines = [f"{left} left | {said} | {sample.model_version} | {sample.received_at}", why]
+    answered_by = "" if sample.other else f" | {sample.model_version}"
+    lines = [f"{left} left | {said}{answered_by} | {sample.received_at}", why]
     text = "\n".join(f"  | {printable(line)}" for line in sample.text.split("\n"))
     return "\n".join(["", *(f"  {printable(line)}" for line in lines), text])
 

@@ -1,7 +1,7 @@
 """`make up`: the whole service on one machine, with no cloud account, no Docker and no network.
 
 Everything runs in this one process and ends with it: moto's S3, the mirror that keeps the bucket, and the gateway with
-the real Lambda handlers.
+the real Lambda handlers. The lines that Lambda would send to CloudWatch go to requests.jsonl, beside the bucket.
 """
 
 import argparse
@@ -11,10 +11,14 @@ import secrets
 import socket
 import sys
 from contextlib import suppress
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import uvicorn
 from retrain.bootstrap import bootstrap
+from sentiloop import lines
+from sentiloop.activity_store import compact
+from sentiloop.records import now
 from sentiloop.s3 import S3Store
 
 from infra.local.bucket import CREDENTIALS, FolderMirror, s3_server
@@ -23,6 +27,7 @@ from infra.local.template import api_routes, load_template
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "sentiloop"
+LINES_BYTES = 10 * 2**20  # of requests.jsonl, and of the older one beside it
 BANNER = """
 Sentiloop is up at {url}   (API reference: {url}/docs)
 
@@ -64,6 +69,7 @@ def environment(folder: Path, endpoint: str) -> dict[str, str]:
         **CREDENTIALS,
         "AWS_ENDPOINT_URL_S3": endpoint,
         "SENTILOOP_BUCKET": BUCKET,
+        "SENTILOOP_ACTIVITY_SECONDS": "1",  # a write costs nothing here
         "SENTILOOP_CONTRIBUTOR_KEY": _secret(folder / "contributor.key"),
         "SENTILOOP_ADMIN_KEY": _secret(folder / "admin.key"),
     }
@@ -84,6 +90,8 @@ def serve(port: int, folder: Path, endpoint: str) -> None:
     mirror = FolderMirror(store, folder / "bucket")
     mirror.create_bucket()
     bootstrap(store)
+    compact(store, now())  # as the hourly check does
+    lines.redirect(RotatingFileHandler(folder / "requests.jsonl", maxBytes=LINES_BYTES, backupCount=1))
     api_key = os.environ.get("LOCAL_API_KEY") or None
     gateway = create_gateway(api_routes(load_template(ROOT / "template.yaml")), api_key)
     url = f"http://127.0.0.1:{port}"

@@ -63,6 +63,7 @@ def running(folder: Path, port: int, output: IO[Any] | None = None) -> Iterator[
             "SENTILOOP_BUCKET": BUCKET,
             "SENTILOOP_CONTRIBUTOR_KEY": secrets.token_hex(32),
             "SENTILOOP_ADMIN_KEY": secrets.token_hex(32),
+            "SENTILOOP_ALERT_TOPIC_ARN": "",
         }
         file = variables_file(folder, port)
         file.touch(mode=0o600)

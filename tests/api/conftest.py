@@ -12,6 +12,8 @@ from mangum import Mangum
 from predict.routes import create_predict_app
 from predict.samples import Samples
 from sentiloop import artefact, registry
+from sentiloop.activity import Activity
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.pointer import Pointer
 from sentiloop.s3 import S3Store
 from sentiloop.serving import LiveModel
@@ -50,7 +52,13 @@ def settings() -> Settings:
         sample_share=0.0,
         sample_seconds=0,
         refresh_seconds=3_600,
+        activity_seconds=0,
     )
+
+
+def writer(store: ObjectStore, settings: Settings) -> ActivityWriter:
+    """Make what counts and writes the activity of one instance."""
+    return ActivityWriter(store, Activity(), settings)
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def make_predict(store: S3Store, settings: Settings, event_loop_of_the_thread: N
         changed = replace(settings, **changes)
         over = store if given is None else given
         live = LiveModel(over, changed.refresh_seconds)
-        return Function(create_predict_app(changed, live, Samples(over, changed)))
+        return Function(create_predict_app(changed, live, Samples(over, changed), writer(over, changed)))
 
     return make
 
@@ -67,7 +75,8 @@ def make_predict(store: S3Store, settings: Settings, event_loop_of_the_thread: N
 @pytest.fixture
 def make_feedback(store: S3Store, settings: Settings, event_loop_of_the_thread: None) -> MakeFunction:
     def make(given: ObjectStore | None = None, **changes: Any) -> Function:
-        return Function(create_feedback_app(replace(settings, **changes), store if given is None else given))
+        changed, over = replace(settings, **changes), store if given is None else given
+        return Function(create_feedback_app(changed, over, writer(over, changed)))
 
     return make
 
@@ -75,7 +84,8 @@ def make_feedback(store: S3Store, settings: Settings, event_loop_of_the_thread: 
 @pytest.fixture
 def make_admin(store: S3Store, settings: Settings, event_loop_of_the_thread: None) -> MakeFunction:
     def make(given: ObjectStore | None = None, **changes: Any) -> Function:
-        return Function(create_admin_app(replace(settings, **changes), store if given is None else given))
+        changed, over = replace(settings, **changes), store if given is None else given
+        return Function(create_admin_app(changed, over, writer(over, changed)))
 
     return make
 

@@ -233,7 +233,7 @@ class TestAboutTheModel:
         body = predict(get("/v1/model_info")).body
         assert set(body) == {
             *("version", "kind", "labels", "since", "generation", "reason", "created_at"),
-            *("low_confidence", "metrics", "data", "parents"),
+            *("low_confidence", "metrics", "data", "parents", "challenger", "pinned"),
         }
         assert (body["version"], body["labels"], body["since"]) == (baseline().version, list(LABELS), None)
         assert body["low_confidence"]["threshold"] == baseline().low_confidence
@@ -252,29 +252,6 @@ class TestAboutTheModel:
     def test_model_info_tells_the_threshold_in_force(self, make_predict: MakeFunction) -> None:
         body = make_predict(low_confidence=0.25)(get("/v1/model_info")).body
         assert body["low_confidence"]["threshold"] == 0.25
-
-    def test_metrics_begin_at_nothing(self, predict: Function) -> None:
-        body = predict(get("/v1/metrics")).body
-        assert (body["predictions"], body["mean_confidence"], body["errors"], body["versions"]) == (0, None, 0, {})
-
-    def test_metrics_count_what_was_answered(self, make_predict: MakeFunction) -> None:
-        function = make_predict(low_confidence=1.0)
-        one = predict_one(function).body
-        [two, _bad] = predict_many(function, ["good", ""]).body["results"]
-        body = function(get("/v1/metrics")).body
-        mean = (one["confidence"] + two["confidence"]) / 2
-        assert (body["scope"], body["predictions"], body["errors"]) == ("instance", 2, 1)
-        assert math.isclose(body["mean_confidence"], mean)
-        figures = body["versions"][baseline().version]
-        assert (figures["predictions"], figures["low_confidence"]) == (2, 2)
-        assert sum(figures["labels"].values()) == 2
-        assert figures["accuracy"] == baseline().manifest["metrics"]["accuracy"]
-
-    def test_metrics_tell_the_feedback_that_the_champion_learned_from(
-        self, predict: Function, promote: Callable[[BuiltModel], Pointer]
-    ) -> None:
-        promote(make_model(data={"feedback": {"stored": 12, "rows": 9}}))
-        assert predict(get("/v1/metrics")).body["feedback"] == {"stored": 12, "rows": 9}
 
 
 class TestHealth:

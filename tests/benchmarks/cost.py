@@ -5,6 +5,9 @@ measured here is stated in the output. The arithmetic is pure functions: quantit
 """
 
 import argparse
+import io
+import json
+import logging
 import math
 import re
 import subprocess
@@ -16,8 +19,10 @@ from itertools import islice
 from statistics import fmean
 
 import boto3
+from sentiloop import lines as log_lines
 from sentiloop.settings import Settings
 
+from infra.local.gateway import Event, Handler
 from infra.local.template import FUNCTION, Template, load_template, resources
 from infra.local.up import ROOT
 from tests.benchmarks.bench import closing_lines
@@ -40,13 +45,20 @@ MONTH_SECONDS = 730 * 3600  # a month as AWS counts it
 WHOLE_PROCESSOR_MB = 1769  # "At 1,769 MB, a function has the equivalent of one vCPU": AWS Lambda Developer Guide
 TRACED_PER_SECOND, TRACED_SHARE = 1, 0.05  # X-Ray's default rule: the first request of a second, and 5 % of the others
 METHOD_METRICS = 5  # Count, Latency, IntegrationLatency, 4XXError, 5XXError of one method, with MetricsEnabled
-LAMBDA_LOG_BYTES = 350  # START, END and REPORT lines of one request; the handler itself logs trouble only
+LAMBDA_LOG_BYTES = 350  # START, END and REPORT lines of one request
 GATEWAY_HEADER_BYTES = 400  # what API Gateway adds to the headers of an answer
-CHECK_REQUESTS = 10  # S3 requests of one check, all priced as the dearer LIST and PUT; a fresh bucket needs fewer
 LENGTHS = 1000  # texts that the managed services' units are counted on
 SINGLES, BATCHES = 2000, 100
 MANAGED_SERVICES_TAKE = 300.0  # dollars per million short texts, the cheapest of them
-CHECK = 'from retrain.app import handler; handler({"action": "check"}, None)'
+CHECKS_A_MONTH = 730
+CHECK = """
+from sentiloop import s3
+asked = []
+s3._session().register("request-created.s3", lambda **_: asked.append(1))
+from retrain.app import handler
+handler({"action": "check"}, None)
+print(len(asked))
+"""
 
 
 # --- Prices -------------------------------------------------------------------------------------------------------
@@ -105,6 +117,13 @@ PRICES = {  # us-east-1, first tier
         "alarm-months",
         "Amazon CloudWatch pricing page, standard resolution",
         "Add support for CloudWatch resources, Infracost's output (GitHub pull request)",
+    ),
+    "dashboards": Price(
+        3.00,
+        1,
+        "dashboard-months",
+        "Amazon CloudWatch pricing page; the first three of an account are free",
+        "Amazon CloudWatch Pricing: The 10 Billing Dimensions (FactualMinds), 13 Jun 2026",
     ),
     "X-Ray traces": Price(5.00, MILLION, "traces", "AWS X-Ray pricing page", "AWS X-Ray pricing (aws.amazon.com)"),
     "secrets": Price(
@@ -201,6 +220,7 @@ class Load:
         stored_share: share of the requests that have a sample to write.
         answer_bytes: bytes of the answer that leave AWS, headers included.
         log_bytes: bytes that go to CloudWatch Logs.
+        metrics: metrics that CloudWatch makes of the lines of our own log.
     """
 
     texts: int
@@ -209,6 +229,7 @@ class Load:
     stored_share: float
     answer_bytes: float
     log_bytes: float
+    metrics: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +243,7 @@ class Service:
         rate: requests a second, steady.
         refresh_seconds: time between two looks of an instance at the model pointer.
         sample_seconds: time between two writes of samples by an instance.
+        activity_seconds: time between two writes of what an instance counted.
         start_share: share of the requests that start an instance.
         start_ms: billed duration of a start, in milliseconds.
     """
@@ -232,6 +254,7 @@ class Service:
     rate: float
     refresh_seconds: float
     sample_seconds: float
+    activity_seconds: float
     start_share: float
     start_ms: float
 
@@ -243,9 +266,11 @@ class Idle:
     Args:
         secrets: secrets kept.
         alarms: alarms set.
+        dashboards: dashboards; the topic of the alerts costs nothing, and a thousand e-mails two cents.
         stored_bytes: bytes in the bucket.
         checks: checks a month.
         check_ms: billed duration of one, in milliseconds.
+        check_requests: S3 requests of one, all priced as the dearer LIST and PUT.
         retrains: scheduled retrains a month.
         retrain_ms: billed duration of one, in milliseconds.
         retrain_mb: memory of the retrain function.
@@ -254,9 +279,11 @@ class Idle:
 
     secrets: int
     alarms: int
-    stored_bytes: int
+    dashboards: int
+    stored_bytes: float
     checks: float
     check_ms: float
+    check_requests: float
     retrains: float
     retrain_ms: float
     retrain_mb: int
@@ -298,7 +325,8 @@ def cost_per_million(load: Load, service: Service) -> dict[str, float]:
     seconds = f"Lambda {service.architecture}"
     months = requests / service.rate / MONTH_SECONDS
     writes = min(load.stored_share, times_per_request(service.sample_seconds, load, service))
-    duration_ms = load.billed_ms + writes * load.writing_ms
+    counts = times_per_request(service.activity_seconds, load, service)
+    duration_ms = load.billed_ms + (writes + counts) * load.writing_ms
     return {
         "API Gateway requests": dollars("API Gateway requests", requests),
         "Lambda requests": dollars("Lambda requests", requests),
@@ -306,12 +334,14 @@ def cost_per_million(load: Load, service: Service) -> dict[str, float]:
         "Lambda starts": dollars(seconds, gb_seconds(starts * service.start_ms, service.memory_mb)),
         "SnapStart restores": dollars("SnapStart restore", restored_gb),
         "S3 PUTs of samples": dollars("S3 writes", requests * writes),
+        "S3 PUTs of counts": dollars("S3 writes", requests * counts),
         "S3 GETs of the pointer": dollars(
             "S3 reads", requests * times_per_request(service.refresh_seconds, load, service)
         ),
         "log ingestion": dollars("log ingestion", requests * load.log_bytes / GIGABYTE),
         "X-Ray traces": dollars("X-Ray traces", requests * traced_share(service.rate)),
         "metrics of the method": dollars("custom metrics", METHOD_METRICS * months),
+        "metrics of the log lines": dollars("custom metrics", load.metrics * months),
         "data transfer out": dollars("data transfer out", requests * load.answer_bytes / GIGABYTE),
     }
 
@@ -323,9 +353,10 @@ def idle_cost_per_month(idle: Idle, architecture: str) -> dict[str, float]:
     return {
         "Secrets Manager": dollars("secrets", idle.secrets),
         "alarms": dollars("alarms", idle.alarms),
+        "dashboard": dollars("dashboards", idle.dashboards),
         "S3 storage": dollars("S3 storage", idle.stored_bytes / GIGABYTE),
         "checks and retrains, Lambda": dollars(f"Lambda {architecture}", worked) + dollars("Lambda requests", runs),
-        "checks and retrains, S3 requests": dollars("S3 writes", runs * CHECK_REQUESTS),
+        "checks and retrains, S3 requests": dollars("S3 writes", runs * idle.check_requests),
         "checks and retrains, X-Ray": dollars("X-Ray traces", runs),
         "SnapStart cache": dollars("SnapStart cache", idle.snapshots_mb / 1024 * MONTH_SECONDS),
     }
@@ -336,10 +367,28 @@ def idle_cost_per_month(idle: Idle, architecture: str) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What template.yaml says of a request: memory of the function, bytes it logs."""
+    """What a request takes besides its work: memory of the function, bytes it logs, metrics made of our line."""
 
     memory_mb: int
-    log_bytes: int
+    log_bytes: float
+    metrics: int
+
+
+def measured_with_lines(handler: Handler, events: Sequence[Event]) -> tuple[list[Measured], list[str]]:
+    """Return what each request needed, and the lines that the handler logged."""
+    logged = io.StringIO()
+    log_lines.redirect(logging.StreamHandler(logged))
+    return measure(handler, events), logged.getvalue().splitlines()
+
+
+def line_metrics(lines: Iterable[str]) -> int:
+    """Return how many metrics CloudWatch makes of lines: each name by each set of values of its dimensions."""
+    made = set()
+    for line in map(json.loads, lines):
+        for group in line["_aws"]["CloudWatchMetrics"]:
+            values = [tuple(line[name] for name in dimensions) for dimensions in group["Dimensions"]]
+            made |= {(metric["Name"], value) for metric in group["Metrics"] for value in values}
+    return len(made)
 
 
 def load_of(
@@ -366,6 +415,7 @@ def load_of(
         stored_share=len(writing) / len(sampling),
         answer_bytes=fmean(row.answer_bytes for row in plain) + GATEWAY_HEADER_BYTES,
         log_bytes=needs.log_bytes,
+        metrics=needs.metrics,
     )
 
 
@@ -381,11 +431,24 @@ def access_log_bytes(template: Template) -> int:
     return len(line)
 
 
-def check_milliseconds() -> float:
-    """Return the wall time of one check in a fresh process: on Lambda too, an hour later it is a cold start."""
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", CHECK], check=True, stderr=subprocess.DEVNULL)
-    return (time.perf_counter() - started) * 1000
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check takes, in a bucket that was looked at before: milliseconds, S3 requests, bytes that it leaves."""
+
+    milliseconds: float
+    requests: int
+    left_bytes: int
+
+
+def measure_check() -> Check:
+    """Check in a fresh process: on Lambda too, an hour later it is a cold start."""
+    for _ in range(2):  # the first one finds nothing of its own yet
+        bytes_before, started = bucket_bytes(), time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", CHECK], check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        milliseconds = (time.perf_counter() - started) * 1000
+    return Check(milliseconds, int(done.stdout.split()[-1]), bucket_bytes() - bytes_before)
 
 
 def bucket_bytes() -> int:
@@ -414,7 +477,7 @@ def read_arguments(template: Template) -> argparse.Namespace:
 # --- Output -------------------------------------------------------------------------------------------------------
 
 
-def show_stated(stated: argparse.Namespace, memory_mb: int, log_bytes: int) -> None:
+def show_stated(stated: argparse.Namespace, memory_mb: int, access_bytes: int, loads: Mapping[int, Load]) -> None:
     """Print on what grounds the tables stand."""
     share = min(memory_mb / WHOLE_PROCESSOR_MB, 1.0)
     start = (
@@ -430,7 +493,10 @@ def show_stated(stated: argparse.Namespace, memory_mb: int, log_bytes: int) -> N
         f"Lambda's runtime adds {stated.runtime_cpu_ms:g} ms of processor time a request",
         f"a PUT to S3 waits {stated.s3_wait_ms:g} ms for its reply",
         f"{stated.start_share:.2%} of the requests start an instance; these {start}",
-        f"logs: {log_bytes} bytes a request, {LAMBDA_LOG_BYTES} of them Lambda's, the others the access log's",
+        f"logs: {LAMBDA_LOG_BYTES} bytes a request are Lambda's, {access_bytes} the access log's; with our own line "
+        f"{' and '.join(f'{load.log_bytes:.0f}, texts: {texts_each}' for texts_each, load in loads.items())}",
+        f"CloudWatch makes {loads[1].metrics} metrics of our lines, one version answering; they are paid by the hour "
+        "that they are written in",
         f"X-Ray records the first request of a second and {TRACED_SHARE:.0%} of the others, at this rate "
         f"{traced_share(stated.rate):.1%}",
         "left out, below a cent a million: storing the logs and the samples",
@@ -488,6 +554,7 @@ def service(architecture: str, stated: argparse.Namespace, memory_mb: int) -> Se
         rate=stated.rate,
         refresh_seconds=Settings().refresh_seconds,
         sample_seconds=Settings().sample_seconds,
+        activity_seconds=Settings().activity_seconds,
         start_share=stated.start_share,
         start_ms=stated.restore_ms if stated.snapstart else billed_ms(stated.cold_cpu_ms, 0.0, memory_mb),
     )
@@ -497,21 +564,29 @@ def main() -> int:
     """Measure, and print the tables; return 1 if a prediction costs more than the cheapest managed service takes."""
     template = load_template(ROOT / "template.yaml")
     memory_mb = resources(template, FUNCTION)["PredictFunction"]["MemorySize"]
-    log_bytes = LAMBDA_LOG_BYTES + access_log_bytes(template)
+    access_bytes = access_log_bytes(template)
     stated = read_arguments(template)
     with bucket():
-        stored_bytes, check_ms = bucket_bytes(), check_milliseconds()
+        check, stored_bytes = measure_check(), bucket_bytes()
         source = texts(seed=1)
         events = {1: singles(source, SINGLES), BATCH_SIZE: batches(source, BATCHES)}
-        measured = {each: measure(handler_with(store_samples=False), sent) for each, sent in events.items()}
-        sampling = {each: measure(handler_with(sample_seconds=0.0), sent) for each, sent in events.items()}
-    needs = Needs(memory_mb, log_bytes)
-    loads = {each: load_of(rows, sampling[each], each, stated, needs) for each, rows in measured.items()}
+        quiet = {each: measured_with_lines(handler_with(store_samples=False), sent) for each, sent in events.items()}
+        sampling = {
+            each: measured_with_lines(handler_with(sample_seconds=0.0), sent)[0] for each, sent in events.items()
+        }
+    loads = {}
+    for each, (rows, lines) in quiet.items():
+        line_bytes = fmean(len(line.encode()) + 1 for line in lines)
+        needs = Needs(memory_mb, LAMBDA_LOG_BYTES + access_bytes + line_bytes, line_metrics(lines))
+        loads[each] = load_of(rows, sampling[each], each, stated, needs)
     print("Measured here     count  wall p50  CPU mean  billed ms  + a write  samples    bytes")
-    for each, rows in measured.items():
+    for each, (rows, _) in quiet.items():
         show_measured(f"texts: {each}", rows, loads[each])
-    print(f"  one check in a fresh process: {check_ms:.0f} ms; a fresh bucket: {stored_bytes / 1e6:.1f} MB")
-    show_stated(stated, memory_mb, log_bytes)
+    print(
+        f"  one check in a fresh process: {check.milliseconds:.0f} ms, {check.requests} S3 requests, "
+        f"{check.left_bytes / 1e3:.1f} kB left; a fresh bucket: {stored_bytes / 1e6:.1f} MB"
+    )
+    show_stated(stated, memory_mb, access_bytes, loads)
     columns = {
         f"{architecture}, {each}": cost_per_million(load, service(architecture, stated, memory_mb))
         for architecture in ("arm64", "x86_64")
@@ -523,9 +598,11 @@ def main() -> int:
     idle = Idle(
         secrets=len(resources(template, "AWS::SecretsManager::Secret")),
         alarms=len(resources(template, "AWS::CloudWatch::Alarm")),
-        stored_bytes=stored_bytes,
-        checks=730,
-        check_ms=check_ms,
+        dashboards=len(resources(template, "AWS::CloudWatch::Dashboard")),
+        stored_bytes=stored_bytes + check.left_bytes * 24 * template["Parameters"]["RecordDays"]["Default"],
+        checks=CHECKS_A_MONTH,
+        check_ms=check.milliseconds,
+        check_requests=check.requests,
         retrains=52 / 12,
         retrain_ms=stated.retrain_seconds * 1000,
         retrain_mb=template["Parameters"]["RetrainMemory"]["Default"],

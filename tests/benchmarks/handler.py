@@ -7,6 +7,7 @@ same run shows how much of the time is the framework's.
 import cProfile
 import importlib
 import json
+import logging
 import os
 import pstats
 import random
@@ -28,6 +29,9 @@ from mangum import Mangum
 from predict.routes import create_predict_app
 from predict.samples import Samples
 from retrain.bootstrap import bootstrap
+from sentiloop import lines
+from sentiloop.activity import Activity
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.s3 import S3Store
 from sentiloop.serving import LiveModel
 from sentiloop.settings import Settings
@@ -161,7 +165,8 @@ def handler_with(**changes: Any) -> Handler:
     settings = replace(Settings.from_env(), **changes)
     store = S3Store(settings.bucket, read_timeout=2, attempts=2)
     live, samples = LiveModel(store, settings.refresh_seconds), Samples(store, settings)
-    return Mangum(create_predict_app(settings, live, samples), lifespan="off")
+    writer = ActivityWriter(store, Activity(), settings)
+    return Mangum(create_predict_app(settings, live, samples, writer), lifespan="off")
 
 
 def echo_handler() -> Handler:
@@ -271,6 +276,7 @@ def function_name(place: tuple[str, int, str]) -> str:
 
 def main() -> int:
     """Measure both routes; return 1 if a bar is missed."""
+    lines.redirect(logging.FileHandler(os.devnull))  # made and written, but not in between the figures
     with bucket():
         sample = list(islice(texts(seed=1), 1000))
         print(f"Warm handler in one process, REST proxy events, texts of {fmean(map(len, sample)):.0f} characters:")

@@ -27,7 +27,7 @@ from sentiloop.artefact import Model
 from sentiloop.bulk import BulkScorer, softmax
 from sentiloop.bundled import baseline, baseline_target
 from sentiloop.receipts import correction_id, correction_key
-from sentiloop.records import Correction, Sample, timestamp, to_lines
+from sentiloop.records import BY_CHANCE, Correction, Sample, timestamp, to_lines
 from sentiloop.review_samples import SAMPLES
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
@@ -194,9 +194,8 @@ def served(store: ObjectStore) -> Model:
 
 def _store_samples(store: ObjectStore, week: pd.DataFrame, model: Model, settings: Settings) -> None:
     """Keep what production keeps: the doubtful answers and some by chance; an object a day."""
-    doubtful = week["confidence"] < model.low_confidence
-    week = week.assign(reason=np.where(doubtful, "low_confidence", "random"))
-    kept = week[doubtful | (week["luck"] < settings.sample_share)]
+    doubtful, drawn = week["confidence"] < model.low_confidence, week["luck"] < settings.sample_share
+    kept = week.assign(reason=np.where(drawn, BY_CHANCE, "low_confidence"))[doubtful | drawn]
     for day, rows in kept.groupby(kept["moment"].dt.strftime("%Y-%m-%d")):
         samples = [
             Sample(

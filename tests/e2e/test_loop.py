@@ -120,7 +120,7 @@ def test_an_operator_rolls_back_and_the_next_run_does_not_undo_it(service: Servi
     service.wait_for(back["champion"]["version"])
     again = service.run()
     assert again["outcome"] == "skipped"
-    assert "rolled back" in again["reasons"][0]
+    assert "taken back" in again["reasons"][0]
     found = pointer.read(service.store)
     assert found is not None
     assert found.pointer.generation == 3

@@ -82,6 +82,16 @@ def test_it_shows_the_prediction_and_why_it_asks(review: Review, samples: list[s
     assert "make retrain" not in said
 
 
+def test_between_two_versions_that_disagree_nothing_is_proposed(review: Review, store: S3Store) -> None:
+    disputed = make_sample(1, text="who knows", label="neutral", other={"version": "v9", "label": "positive"})
+    store.put(f"samples/dt={now().date().isoformat()}/{disputed.id}.jsonl", to_lines([disputed]), if_absent=True)
+    printed = review("\n2\n")
+    assert "Two versions disagree: neutral or positive?" in printed
+    assert "Not understood." in printed, "Enter accepts nothing here"
+    assert not {"Enter", "v9", disputed.model_version} & set(printed.split())
+    assert labels(store) == {"who knows": "neutral"}
+
+
 def test_what_was_answered_is_not_asked_again(review: Review, store: S3Store, samples: list[str]) -> None:
     assert "2 left" in review("a\n", "--limit", "1")
     said = review("NEGATIVE\nq\n")

@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from retrain import candidate, certainty, datasets, ledger, memory
+from retrain import candidate, certainty, datasets, describe, ledger, memory, task
 from retrain import judge as judging
 from retrain import run as running
 from retrain.contributors import Examined
@@ -92,13 +92,13 @@ def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[
         patch.object(pointer, "now", now),
         patch.object(ledger, "now", now),
         patch.object(memory, "now", now),
-        patch.object(running, "now", now),
+        patch.object(describe, "now", now),
         patch.object(secrets, "token_hex", lambda size: f"{number():0{2 * size}x}"),
         patch.object(running, "judge", judge),
         patch.object(running, "estimate_noise", lambda *_: {"sources": {}, "suspicious": []}),
         patch.object(judging, "compare_behaviour", lambda *_: []),
         patch.object(judging, "RESAMPLES", 10),
-        patch.object(running, "screen", lambda *_: {}),
+        patch.object(task, "screen", lambda *_: {}),
         patch.object(candidate, "examine", lambda *_: [examined] if excluded else []),
     ):
         yield

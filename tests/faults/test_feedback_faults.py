@@ -5,8 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from feedback.routes import create_feedback_app
 from mangum import Mangum
+from sentiloop.activity import Activity
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.http import RETRY_AFTER_SECONDS
 from sentiloop.records import Correction
 from sentiloop.s3 import S3Store
@@ -22,10 +25,16 @@ BODY: dict[str, Any] = {"text": "Sick gig.", "correct_label": "positive"}
 Send = Callable[[ObjectStore, str | None], Answer]
 
 
+def feedback_app(store: ObjectStore) -> FastAPI:
+    """The application over a store; what it counts goes elsewhere, and meets no fault."""
+    settings = Settings(contributor_key=Secret("for tests"))
+    return create_feedback_app(settings, store, ActivityWriter(MemoryStore(), Activity(), settings))
+
+
 @pytest.fixture
 def send(event_loop_of_the_thread: None) -> Send:
     def function(store: ObjectStore, key: str | None) -> Answer:
-        app = create_feedback_app(Settings(contributor_key=Secret("for tests")), store)
+        app = feedback_app(store)
         headers = {"Idempotency-Key": key} if key else {}
         return call(Mangum(app, lifespan="off"), post("/v1/feedback", BODY, headers=headers))
 
@@ -56,7 +65,7 @@ def test_a_port_that_nothing_listens_on_is_503(send: Send, free_port: int, monke
 
 
 def test_a_receipt_is_503_too_and_not_404_while_storage_is_down(event_loop_of_the_thread: None) -> None:
-    app = create_feedback_app(Settings(contributor_key=Secret("for tests")), down())
+    app = feedback_app(down())
     check_unavailable(call(Mangum(app, lifespan="off"), get("/v1/feedback/fb-20260301-" + "0" * 32)))
 
 
@@ -85,7 +94,7 @@ def test_whatever_faults_come_what_was_answered_with_201_is_stored_and_once(even
     for sequence in sequences:
         memory = MemoryStore()
         faulty = FaultyStore(memory, dict(enumerate(sequence, 1)))
-        app = create_feedback_app(Settings(contributor_key=Secret("for tests")), faulty)
+        app = feedback_app(faulty)
         request = post("/v1/feedback", BODY, headers={"Idempotency-Key": "order-7"})
         answers: list[Answer] = []
         while not answers or answers[-1].status == 503:

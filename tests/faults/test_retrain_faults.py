@@ -42,8 +42,8 @@ def training(run: int) -> list[str]:
 
 def promotion(generation: int) -> list[str]:
     return [
-        *("models/v/weights.bin", "models/v/model.joblib", "models/v/report/report.json"),
-        *("models/v/report/report.html", "models/v/manifest.json"),
+        *("models/v/weights.bin", "models/v/model.joblib", "models/v/reference.json.gz"),
+        *("models/v/report/report.json", "models/v/report/report.html", "models/v/manifest.json"),
         *(f"models/history/{generation}.json", "models/current.json"),
     ]
 
@@ -236,7 +236,7 @@ def test_a_promotion_that_was_cut_short_and_taken_back_by_hand_is_recorded_and_n
                 registry.promote(store, registry.find(store, version), by="operator", reason="looking for the cause")
             record = runs.run(store)
             assert record["outcome"] == "skipped"
-            assert "rolled back" in record["reasons"][0]
+            assert "taken back" in record["reasons"][0]
             assert Reader(store).look() == before
             assert account(store, case.entries) == {
                 **case.expected,

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sentiloop import artefact, pointer
+from sentiloop import artefact, pointer, registry, trial
 from sentiloop.bundled import baseline
 from sentiloop.errors import StorageUnavailableError
-from sentiloop.pointer import CURRENT, Move, Target
+from sentiloop.pointer import CURRENT, Challenger, Move, Target
 from sentiloop.registry import version_key
 from sentiloop.s3 import S3Store
 from sentiloop.serving import OVERDUE_SECONDS, LiveModel
@@ -304,5 +304,145 @@ def test_a_pointer_that_vanished_and_came_back_is_told_again(
     store._client.delete_object(Bucket=store.bucket, Key=CURRENT)
     later(live, clock)
     store.put(CURRENT, content, if_absent=True)
+    later(live, clock)
+    assert live.current() == before
+
+
+def try_out(store: ObjectStore, version: str, share: float = 0.0) -> Challenger:
+    """Put a published version on trial: in shadow, or as a canary if it has a share."""
+    mode: pointer.Mode = "canary" if share else "shadow"
+    moved = trial.begin(store, registry.find(store, version), mode, share, by="test", reason="try it")
+    assert moved.challenger is not None
+    return moved.challenger
+
+
+def test_a_challenger_is_loaded_beside_the_champion(
+    live: LiveModel, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    champion = live.current().scorer
+    shelf.publish("v2", seed=2)
+    on_trial = try_out(store, "v2")
+    assert later(live, clock) == ("v1", None)
+    served = live.current()
+    assert served.scorer is champion
+    assert served.challenger is not None
+    assert served.challenger.model.version == "v2"
+    assert (served.on_trial, served.challenger_problem) == (on_trial, None)
+
+
+def test_in_shadow_the_champion_answers_every_client(live: LiveModel, store: S3Store, shelf: Shelf) -> None:
+    shelf.promote("v1")
+    shelf.publish("v2", seed=2)
+    try_out(store, "v2")
+    served = live.current()
+    assert {served.scorer_for(f"client {number}") for number in range(100)} == {served.scorer}
+
+
+def test_a_canary_answers_the_clients_that_its_share_gives_it(live: LiveModel, store: S3Store, shelf: Shelf) -> None:
+    shelf.promote("v1")
+    shelf.publish("v2", seed=2)
+    on_trial = try_out(store, "v2", share=0.5)
+    served = live.current()
+    for client in map(str, range(100)):
+        expected = served.challenger if trial.answers(on_trial, client) else served.scorer
+        assert served.scorer_for(client) is expected
+
+
+@pytest.mark.parametrize("end", ["crown", "withdraw"])
+def test_the_end_of_a_trial_downloads_nothing(
+    end: str, gated: GatedStore, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    live = LiveModel(gated, REFRESH, clock)
+    shelf.promote("v1")
+    shelf.publish("v2", seed=2)
+    on_trial = try_out(store, "v2")
+    before = live.current()
+    downloads = gated.reads.total() - gated.reads[CURRENT]
+    if end == "crown":
+        trial.crown(store, on_trial, by="test", reason="better")
+    else:
+        trial.withdraw(store, "v2", by="test", reason="worse")
+    assert later(live, clock) == ("v2" if end == "crown" else "v1", None)
+    after = live.current()
+    assert after.scorer is (before.challenger if end == "crown" else before.scorer)
+    assert (after.challenger, after.challenger_problem) == (None, None)
+    assert gated.reads.total() - gated.reads[CURRENT] == downloads > 0
+
+
+def test_a_larger_share_downloads_nothing(
+    live: LiveModel, gated: GatedStore, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    shelf.publish("v2", seed=2)
+    on_trial = try_out(store, "v2", share=0.1)
+    before = live.current()
+    downloads = gated.reads.total() - gated.reads[CURRENT]
+    trial.advance(store, on_trial, "canary", 1.0, by="test", reason="go on")
+    later(live, clock)
+    after = live.current()
+    assert after.challenger is before.challenger is after.scorer_for("anybody")
+    assert gated.reads.total() - gated.reads[CURRENT] == downloads > 0
+
+
+@pytest.mark.parametrize("damage", [lose_the_weights, halve_the_weights, flip_a_bit_of_the_weights, edit_the_manifest])
+def test_a_broken_challenger_costs_no_answer_and_is_tried_again(
+    damage: Callable[[S3Store, str], None], live: LiveModel, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    whole = shelf.publish("v2", seed=2)
+    try_out(store, "v2", share=1.0)
+    damage(store, "v2")
+    served = live.current()
+    assert (served.challenger, served.problem) == (None, None)
+    assert served.challenger_problem
+    assert served.scorer_for("anybody") is served.scorer
+    store.put(version_key("v2", artefact.WEIGHTS), whole.weights)
+    store.put(version_key("v2", artefact.MANIFEST), whole.manifest)
+    assert later(live, clock) == ("v1", None)
+    served = live.current()
+    assert served.challenger_problem is None
+    assert served.scorer_for("anybody") is served.challenger is not None
+
+
+def test_a_challenger_that_storage_did_not_give_is_tried_again(
+    live: LiveModel, gated: GatedStore, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    later(live, clock)
+    shelf.publish("v2", seed=2)
+    try_out(store, "v2")
+    gated.failing_read = (version_key("v2", artefact.WEIGHTS), 1)
+    assert later(live, clock) == ("v1", None)
+    assert live.current().challenger_problem == StorageUnavailableError.public_message
+    assert later(live, clock) == ("v1", None)
+    served = live.current()
+    assert (served.challenger is not None, served.challenger_problem) == (True, None)
+
+
+def test_a_champion_is_swapped_although_the_challenger_is_broken(
+    live: LiveModel, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    live.current()
+    shelf.promote("v2", seed=2)
+    shelf.publish("v3", seed=3)
+    try_out(store, "v3")
+    lose_the_weights(store, "v3")
+    assert later(live, clock) == ("v2", None)
+    assert live.current().challenger_problem
+
+
+def test_storage_that_fails_keeps_the_challenger_too(
+    live: LiveModel, gated: GatedStore, store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    shelf.publish("v2", seed=2)
+    try_out(store, "v2", share=1.0)
+    before = live.current()
+    gated.reads_fail = True
+    assert later(live, clock) == ("v1", StorageUnavailableError.public_message)
+    assert live.current().scorer_for("anybody") is before.challenger is not None
+    gated.reads_fail = False
     later(live, clock)
     assert live.current() == before

@@ -4,18 +4,18 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from predict.answering import Answers
 from predict.samples import MOST_WAITING, Samples
 from sentiloop.bundled import baseline
 from sentiloop.records import Sample
 from sentiloop.s3 import S3Store
 from sentiloop.scoring import Scorer
-from sentiloop.serving import Served
 from sentiloop.settings import Settings
 
 from tests.faults.faulty_store import Fault, FaultyStore
 
 SECONDS = 3_600.0
-SERVED = Served(Scorer(baseline()), None, None)
+SCORER = Scorer(baseline())
 
 
 class Clock:
@@ -42,7 +42,8 @@ def samples(store: S3Store, clock: Clock) -> Iterator[Samples]:
 
 
 def keep(samples: Samples, *texts: str) -> None:
-    samples.keep(SERVED, [(f"pr-{text}", text, SERVED.scorer.score(text)) for text in texts])
+    answers = Answers(SCORER.model, [SCORER.score(text) for text in texts], None)
+    samples.keep([f"pr-{text}" for text in texts], texts, answers)
 
 
 def stored(store: S3Store) -> list[list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import snapshot_restore_py
 from predict import snapstart
+from sentiloop import trial
 from sentiloop.s3 import S3Store
 from sentiloop.serving import LiveModel
 
@@ -42,6 +43,15 @@ def test_a_snapshot_holds_the_published_model(live: LiveModel, store: S3Store, s
     snapstart.prepare(live, store)
     assert live.current().model.version == "v1"
     assert store.get("models/current.json"), "with its connections closed, the store connects anew"
+
+
+def test_a_snapshot_holds_the_challenger_too(live: LiveModel, store: S3Store, shelf: Shelf) -> None:
+    shelf.promote("v1")
+    trial.begin(store, shelf.publish("v2", seed=2).target, "shadow", 0.0, by="test", reason="")
+    snapstart.prepare(live, store)
+    challenger = live.current().challenger
+    assert challenger is not None
+    assert challenger.model.version == "v2"
 
 
 def test_a_restored_instance_serves_what_was_published_since_the_snapshot(

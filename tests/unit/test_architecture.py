@@ -15,10 +15,14 @@ OURS = {"sentiloop", "infra", "tests", *FUNCTIONS}
 PURE = frozenset(
     {"features", "scoring", "artefact", "pointer", "registry", "records"}
     | {"review", "review_queue", "review_samples"}
+    | {"trial", "moves", "history", "models", "diff", "bundled"}
+    | {"activity", "activity_store"}
     | {"receipts", "gate", "texts", "settings", "errors", "storage"}
 )
 NUMERIC = {"numpy", "scipy", "sklearn", "pandas", "joblib", "huggingface_hub"}
 STORAGE = {"boto3", "botocore", "mypy_boto3_s3"}
+POSTING = {"urllib3", "requests", "httpx", "aiohttp", "urllib", "http"}
+LOGGING = {"aws_lambda_powertools"}
 WEB = {"fastapi", "starlette", "mangum", "pydantic"}
 EXECUTING_MODULES = {"pickle", "joblib", "marshal", "shelve", "dill", "cloudpickle", "code", "runpy"}
 EXECUTING_CALLS = {"eval", "exec", "compile", "__import__"}
@@ -92,8 +96,23 @@ def test_one_module_of_the_layer_knows_numpy() -> None:
     assert layer_modules_with(NUMERIC) == {"bulk"}
 
 
-def test_one_module_of_the_layer_knows_s3() -> None:
-    assert layer_modules_with(STORAGE) == {"s3"}
+def test_the_layer_has_one_module_for_each_service_of_aws() -> None:
+    assert layer_modules_with(STORAGE) == {"s3", "sns"}
+
+
+def test_one_module_of_the_layer_knows_the_library_of_the_log_lines() -> None:
+    assert layer_modules_with(LOGGING) == {"lines"}
+
+
+def test_one_module_of_a_function_sends_anything_elsewhere() -> None:
+    assert {path.stem for path in FUNCTION_MODULES if roots(path) & POSTING} == {"webhook"}
+    assert layer_modules_with(POSTING) == set()
+
+
+@pytest.mark.parametrize("function", HTTP)
+def test_a_function_on_the_internet_tells_nobody_anything(function: str) -> None:
+    for path in modules(FUNCTIONS[function]):
+        assert "sentiloop.sns" not in set(imported(path))
 
 
 def test_one_module_of_the_layer_knows_http() -> None:

@@ -1,5 +1,6 @@
 """The arithmetic of the cost benchmark, against examples worked by hand."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -20,11 +21,12 @@ from tests.benchmarks.cost import (
     billed_ms,
     cost_per_million,
     idle_cost_per_month,
+    line_metrics,
     times_per_request,
     traced_share,
 )
 
-ONE = Load(texts=1, billed_ms=10.0, writing_ms=25.0, stored_share=0.4, answer_bytes=1000, log_bytes=600)
+ONE = Load(texts=1, billed_ms=10.0, writing_ms=25.0, stored_share=0.4, answer_bytes=1000, log_bytes=600, metrics=12)
 PLAIN = Service(
     architecture="arm64",
     memory_mb=1024,
@@ -32,6 +34,7 @@ PLAIN = Service(
     rate=10.0,
     refresh_seconds=3.0,
     sample_seconds=5.0,
+    activity_seconds=60.0,
     start_share=0.01,
     start_ms=1000.0,
 )
@@ -46,6 +49,7 @@ SERVICES = st.builds(
     rate=RATES,
     refresh_seconds=st.floats(0.1, 60),
     sample_seconds=st.floats(0.0, 60),
+    activity_seconds=st.floats(0.0, 60),
     start_share=SHARES,
     start_ms=st.floats(0, 10_000),
 )
@@ -92,21 +96,26 @@ def test_a_million_requests_of_one_text() -> None:
         {
             "API Gateway requests": 3.50,
             "Lambda requests": 0.20,
-            "Lambda duration": 0.133334 * 1.05,  # 10,000 s of 1 GB, and 25 ms more for every fiftieth request
+            # 10,000 s of 1 GB, and 25 ms more for every fiftieth request, and for one in six hundred
+            "Lambda duration": 0.133334 * (1 + 0.05 + 1 / 240),
             "Lambda starts": 0.133334,  # 10,000 of a second each
             "SnapStart restores": 0.0,
             "S3 PUTs of samples": 0.10,  # 20,000 at 0.005 a thousand: one in five seconds
+            "S3 PUTs of counts": 0.005 / 0.6,  # one in a minute
             "S3 GETs of the pointer": 0.4 / 30,  # a thirtieth of a million at 0.0004 a thousand
             "log ingestion": 0.30,  # 0.6 GB
             "X-Ray traces": 0.725,  # 145,000
             "metrics of the method": 1.50 * 100_000 / (730 * 3600),  # five metrics for the 100,000 s that it lasts
+            "metrics of the log lines": 3.60 * 100_000 / (730 * 3600),  # twelve
             "data transfer out": 0.09,  # 1 GB
         }
     )
 
 
 def test_a_million_texts_in_ten_thousand_requests() -> None:
-    load = Load(texts=100, billed_ms=50.0, writing_ms=0.0, stored_share=1.0, answer_bytes=25_000, log_bytes=600)
+    load = Load(
+        texts=100, billed_ms=50.0, writing_ms=0.0, stored_share=1.0, answer_bytes=25_000, log_bytes=600, metrics=12
+    )
     items = cost_per_million(load, replace(PLAIN, architecture="x86_64", sample_seconds=0.0))
     assert items["API Gateway requests"] == pytest.approx(0.035)
     assert items["Lambda duration"] == pytest.approx(0.00833335)  # 500 s of 1 GB
@@ -141,6 +150,7 @@ def test_more_texts_a_request_never_cost_more_per_text(
             stored_share=share,
             answer_bytes=400 + 250 * count,
             log_bytes=600,
+            metrics=12,
         )
         return sum(cost_per_million(load, service).values())
 
@@ -187,9 +197,11 @@ def test_a_month_without_a_request() -> None:
     idle = Idle(
         secrets=1,
         alarms=4,
+        dashboards=1,
         stored_bytes=2 * 10**9,
         checks=730,
         check_ms=3000,
+        check_requests=10,
         retrains=4,
         retrain_ms=30_000,
         retrain_mb=2048,
@@ -199,6 +211,7 @@ def test_a_month_without_a_request() -> None:
         {
             "Secrets Manager": 0.40,
             "alarms": 0.40,
+            "dashboard": 3.00,
             "S3 storage": 0.046,
             "checks and retrains, Lambda": 4620 * 0.0000133334 + 734 * 0.0000002,  # 2,190 + 120 s of 2 GB
             "checks and retrains, S3 requests": 0.0367,  # 7,340
@@ -207,6 +220,15 @@ def test_a_month_without_a_request() -> None:
         }
     )
     assert MONTH_SECONDS == 2_628_000
+
+
+def test_a_line_makes_a_metric_of_each_name_by_each_set_of_dimensions() -> None:
+    line = {"Function": "predict", "Version": "v-1", "_aws": {"CloudWatchMetrics": []}}
+    groups = [{"Metrics": [{"Name": "a"}, {"Name": "b"}], "Dimensions": [["Function"], ["Function", "Version"]]}]
+    one = json.dumps({**line, "_aws": {"CloudWatchMetrics": groups}})
+    other = json.dumps({**line, "Version": "v-2", "_aws": {"CloudWatchMetrics": groups}})
+    assert line_metrics([one, one]) == 4
+    assert line_metrics([one, other]) == 6
 
 
 def test_every_price_says_where_it_is_from() -> None:

@@ -1,25 +1,31 @@
 """What a deployment makes of the template in each stage, after the SAM translator: routes, releases, alarms, logs."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from sentiloop import lines
 
 from infra.deploy.expanded import Deployment, Expansion
 from tests.template_checks import (
     ALIAS,
+    METRICS,
     alarm_problems,
+    dashboard_problems,
     next_times,
     release_problems,
     schedule_problems,
     setting_problems,
     snapshot_problems,
+    widgets,
 )
 
 HTTP_FUNCTIONS = {"PredictFunction", "FeedbackFunction", "AdminFunction"}
 FUNCTIONS = {*HTTP_FUNCTIONS, "RetrainFunction"}
+ROUTES = 22
 START = datetime(2026, 3, 5, 12, 30, tzinfo=UTC)  # a Thursday
 KINDS = {
     "AWS::ApiGateway::Account",
@@ -30,6 +36,7 @@ KINDS = {
     "AWS::ApiGateway::UsagePlan",
     "AWS::ApiGateway::UsagePlanKey",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::CodeDeploy::Application",
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::Events::Rule",
@@ -43,6 +50,9 @@ KINDS = {
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
     "AWS::SQS::Queue",
     "AWS::SecretsManager::Secret",
 }
@@ -80,7 +90,7 @@ def test_nothing_is_made_that_nobody_looked_at(expansion: Expansion) -> None:
 def test_every_method_needs_a_key_but_health(deployed: Deployment) -> None:
     keyed = {route: method.get("security") == [{"api_key": []}] for route, method in methods(deployed).items()}
     assert {route for route, needs in keyed.items() if not needs} == {("GET", "/health")}
-    assert len(keyed) == 11
+    assert len(keyed) == ROUTES
     schemes = only(deployed, "AWS::ApiGateway::RestApi")["Body"]["components"]["securitySchemes"]
     assert schemes == {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
 
@@ -114,11 +124,11 @@ def test_the_gateway_hands_bodies_on_as_they_are_and_the_functions_validate_them
 
 def test_the_gateway_calls_the_alias_and_may(deployed: Deployment) -> None:
     for (verb, path), method in methods(deployed).items():
-        own = {"/v1/feedback": "Feedback", "/v1/review": "Admin"}
-        name = own.get(path.removesuffix("/{id}"), "Predict")
-        alias = f"{name}FunctionAlias{ALIAS}"
+        folder = "/".join(path.split("/")[:3])
+        own = {"/v1/feedback": "Feedback", **dict.fromkeys(("/v1/metrics", "/v1/models", "/v1/review"), "Admin")}
+        alias = f"{own.get(folder, 'Predict')}FunctionAlias{ALIAS}"
         assert f"functions/${{{alias}}}/invocations" in method["x-amazon-apigateway-integration"]["uri"]
-        source = f"/{verb}{path.replace('{id}', '*')}"
+        source = f"/{verb}{re.sub('{[a-z]+}', '*', path)}"
         [allowed] = [
             permission
             for permission in deployed.resources("AWS::Lambda::Permission").values()
@@ -129,7 +139,10 @@ def test_the_gateway_calls_the_alias_and_may(deployed: Deployment) -> None:
 
 def test_nobody_else_may_call_a_function_but_the_two_schedules(deployed: Deployment) -> None:
     callers = [each["Principal"] for each in deployed.resources("AWS::Lambda::Permission").values()]
-    assert {who: callers.count(who) for who in callers} == {"apigateway.amazonaws.com": 11, "events.amazonaws.com": 2}
+    assert {who: callers.count(who) for who in callers} == {
+        "apigateway.amazonaws.com": ROUTES,
+        "events.amazonaws.com": 2,
+    }
 
 
 # --- The functions ---
@@ -257,11 +270,40 @@ def test_every_alarm_looks_at_something_that_is_counted(deployed: Deployment) ->
     assert list(alarm_problems(deployed)) == []
 
 
-def test_the_topic_is_notified_if_there_is_one(prod: Deployment) -> None:
-    topic = "arn:aws:sns:eu-central-1:123456789012:on-call"
-    told = Deployment(prod.template, {"AlarmTopicArn": topic})
-    assert {alarm.get("AlarmActions") is None for alarm in prod.resources("AWS::CloudWatch::Alarm").values()} == {True}
-    assert all(alarm["AlarmActions"] == [topic] for alarm in told.resources("AWS::CloudWatch::Alarm").values())
+def test_the_topic_is_notified_and_has_a_subscriber_if_there_is_an_address(prod: Deployment) -> None:
+    told = Deployment(prod.template, {"AlertEmail": "ada@example.org"})
+    for alarm in prod.resources("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == ["${AlertTopic}"]
+    assert prod.resources("AWS::SNS::Subscription") == {}
+    assert only(told, "AWS::SNS::Subscription")["Endpoint"] == "ada@example.org"
+    retrain = prod.resources("AWS::Lambda::Function")["RetrainFunction"]["Environment"]["Variables"]
+    assert retrain["SENTILOOP_ALERT_TOPIC_ARN"] == "${AlertTopic}"
+
+
+def test_the_dashboard_shows_what_is_counted_and_every_alarm(deployed: Deployment) -> None:
+    assert list(dashboard_problems(deployed)) == []
+    shown = json.dumps([widget["properties"] for widget in widgets(deployed)])
+    for name in ("Requests", "Errors", "Latency", "Predictions", "LowConfidence", "Confidence", "Feedback"):
+        assert name in shown
+    assert f'"Stage", "{deployed.parameters["Stage"]}"' in shown
+
+
+def test_the_log_lines_count_what_the_template_looks_at(capsys: pytest.CaptureFixture[str]) -> None:
+    answer: dict[str, Any] = {"version": "v-1", "label": "positive", "confidence": 0.9, "texts": 1, "low_confidence": 0}
+    told: dict[str, dict[str, Any]] = {
+        "predict": {**answer, "disagreements": 0},
+        "feedback": {"feedback": 1, "confirmed": 0},
+    }
+    for function, facts in told.items():
+        asked = {"function": function, "request_id": "r", "route": "/v1/any", "method": "POST"}
+        lines.emit(**asked, status=200, code=None, milliseconds=1.0, facts=facts)
+    counted = [json.loads(line)["_aws"]["CloudWatchMetrics"] for line in capsys.readouterr().out.splitlines()]
+    named = {
+        (group["Namespace"], metric["Name"]): [set(dimensions) for dimensions in group["Dimensions"]]
+        for [group] in reversed(counted)
+        for metric in group["Metrics"]
+    }
+    assert named == {name: by for name, by in METRICS.items() if name[0] == "Sentiloop"}
 
 
 def test_the_schedules_fire_on_monday_night_and_every_hour(deployed: Deployment) -> None:

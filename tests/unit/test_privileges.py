@@ -5,31 +5,41 @@ from infra.deploy.privileges import BEGIN, END, PAGE, listed, with_tables
 from tests.template_checks import privilege_problems, privileges
 
 BUCKET = "${Bucket.Arn}"
-READ_BY_RETRAIN = {"datasets", "erasures", "feedback", "models", "quarantine", "receipts", "runs", "samples"}
+COUNTS = ("s3:PutObject", f"{BUCKET}/activity/dt=*")  # what an instance counted
+WRITTEN_BY_RETRAIN = {"activity", "alerts", "checks", "datasets", "models", "quarantine", "receipts", "runs"}
+READ_BY_RETRAIN = WRITTEN_BY_RETRAIN | {"erasures", "feedback", "samples"}
 PRIVILEGES = {
     "PredictFunctionRole": {
         ("s3:GetObject", f"{BUCKET}/models/*"),
         ("s3:ListBucket", BUCKET),
+        COUNTS,
         ("s3:PutObject", f"{BUCKET}/samples/*"),
     },
     "FeedbackFunctionRole": {
         ("s3:GetObject", f"{BUCKET}/feedback/*"),
         ("s3:GetObject", f"{BUCKET}/receipts/*"),
         ("s3:ListBucket", BUCKET),
+        COUNTS,
         ("s3:PutObject", f"{BUCKET}/feedback/*"),
     },
     "AdminFunctionRole": {
+        ("s3:GetObject", f"{BUCKET}/activity/*"),
+        ("s3:GetObject", f"{BUCKET}/models/*"),
         ("s3:GetObject", f"{BUCKET}/reviews/*"),
         ("s3:GetObject", f"{BUCKET}/samples/*"),
         ("s3:ListBucket", BUCKET),
+        COUNTS,
         ("s3:PutObject", f"{BUCKET}/feedback/*"),
+        ("s3:PutObject", f"{BUCKET}/models/current.json"),
+        ("s3:PutObject", f"{BUCKET}/models/history/*"),
         ("s3:PutObject", f"{BUCKET}/reviews/*"),
     },
     "RetrainFunctionRole": {
         ("s3:ListBucket", BUCKET),
+        ("sns:Publish", "${AlertTopic}"),
         ("sqs:SendMessage", "${DeadLetterQueue.Arn}"),
         *(("s3:GetObject", f"{BUCKET}/{prefix}/*") for prefix in READ_BY_RETRAIN),
-        *(("s3:PutObject", f"{BUCKET}/{prefix}/*") for prefix in READ_BY_RETRAIN - {"erasures", "feedback", "samples"}),
+        *(("s3:PutObject", f"{BUCKET}/{prefix}/*") for prefix in WRITTEN_BY_RETRAIN),
     },
     "CodeDeployServiceRole": set(),
     "ApiGatewayLogRole": set(),
@@ -86,7 +96,7 @@ def test_an_http_function_lists_only_what_it_reads(deployed: Deployment) -> None
     prefixes = {
         "PredictFunctionRole": ["models/*"],
         "FeedbackFunctionRole": ["feedback/*", "receipts/*"],
-        "AdminFunctionRole": ["reviews/*", "samples/*"],
+        "AdminFunctionRole": ["activity/*", "models/*", "reviews/*", "samples/*"],
     }
     for name, expected in prefixes.items():
         statements = [each for policy in roles[name]["Policies"] for each in policy["PolicyDocument"]["Statement"]]
@@ -119,6 +129,31 @@ def test_the_bucket_refuses_what_is_not_encrypted_on_its_way_or_not_conditional(
             "Action": "s3:PutObject",
             "Resource": f"{BUCKET}/models/current.json",
             "Condition": {"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}, **creates},
+        },
+    }
+
+
+def test_the_topic_takes_messages_of_this_stacks_alarms_and_otherwise_by_role_alone(deployed: Deployment) -> None:
+    [policy] = deployed.resources("AWS::SNS::TopicPolicy").values()
+    statements = {statement.pop("Sid"): statement for statement in policy["PolicyDocument"]["Statement"]}
+    alarms = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-*"
+    publish = {"Action": "sns:Publish", "Resource": "${AlertTopic}"}
+    assert policy["Topics"] == ["${AlertTopic}"]
+    assert statements == {
+        "AlarmsOfThisStack": {
+            **publish,
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": alarms},
+                "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
+            },
+        },
+        "TlsOnly": {
+            **publish,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         },
     }
 

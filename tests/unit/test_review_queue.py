@@ -45,6 +45,14 @@ def test_the_least_margin_comes_first() -> None:
     assert asked(candidates) == ["0001", "0003", "0002", "0000"]
 
 
+def test_a_text_on_which_two_versions_disagree_is_fully_doubtful_and_names_both_labels_in_one_order() -> None:
+    labels = ("positive", "negative")
+    for label, others in (labels, labels[::-1]):
+        disputed = doubtful(1, UNLIKE[1], 0.5, label=label, other={"version": "v2", "label": others})
+        [first, _], _ = questions([doubtful(0, UNLIKE[0], 0.1), disputed], 2)
+        assert (first.id, first.why) == ("0001", "Two versions disagree: negative or positive?")
+
+
 def test_the_margin_is_between_the_two_highest_however_many_there_are() -> None:
     def with_probabilities(*values: float) -> Sample:
         return make_sample(probabilities=dict(zip("abcd", values, strict=False)))
@@ -125,7 +133,7 @@ def test_every_fifth_question_is_about_a_sample_kept_by_chance_in_the_order_of_t
 def test_the_reason_is_told() -> None:
     found, _ = questions([doubtful(1, "a", 0.1), by_chance(2, "b")], 2)
     assert found[0].why == "Doubtful: negative and positive are 0.10 apart."
-    assert found[1].why == "Kept by chance, to see how good confident answers are."
+    assert found[1].why == "Kept by chance, to see how good the answers are."
 
 
 def test_a_page_holds_at_most_the_limit_and_nothing_waits_in_an_empty_bucket() -> None:

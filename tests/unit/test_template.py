@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sentiloop.activity_store import DAYS, HOURS, WRITTEN
+from sentiloop.settings import Settings
 
 from infra.local.template import FUNCTION, api_routes, load_template, resources
 
@@ -51,17 +53,27 @@ def test_the_bucket_is_versioned_encrypted_private_and_outlives_the_stack() -> N
     assert BUCKET["UpdateReplacePolicy"] == "Retain"
 
 
-def test_samples_former_versions_and_unfinished_uploads_expire_and_nothing_else() -> None:
+def test_samples_checks_counts_former_versions_and_unfinished_uploads_expire_and_nothing_else() -> None:
     rules = {rule.pop("Id"): rule for rule in map(dict, BUCKET["Properties"]["LifecycleConfiguration"]["Rules"])}
     assert {name: rule for name, rule in rules.items() if "ExpirationInDays" in rule} == {
-        "ExpireSamples": {"Status": "Enabled", "Prefix": "samples/", "ExpirationInDays": {"Ref": "SampleDays"}}
+        "ExpireSamples": {"Status": "Enabled", "Prefix": "samples/", "ExpirationInDays": {"Ref": "SampleDays"}},
+        "ExpireChecks": {"Status": "Enabled", "Prefix": "checks/", "ExpirationInDays": {"Ref": "RecordDays"}},
+        "ExpireCounts": {"Status": "Enabled", "Prefix": WRITTEN, "ExpirationInDays": {"Ref": "RecordDays"}},
     }
     assert rules["ExpireNoncurrentVersions"]["NoncurrentVersionExpiration"] == {
         "NoncurrentDays": {"Ref": "NoncurrentDays"}
     }
     assert rules["AbortIncompleteUploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert {rule["Status"] for rule in rules.values()} == {"Enabled"}
-    assert PARAMETERS["SampleDays"]["Default"] == 90
+    assert PARAMETERS["SampleDays"]["Default"] == PARAMETERS["RecordDays"]["Default"] == 90
+
+
+@pytest.mark.parametrize("sums", [HOURS, DAYS])
+def test_the_sums_that_the_totals_are_made_of_never_expire(sums: str) -> None:
+    rules = BUCKET["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule]
+    assert expiring
+    assert not any(sums.startswith(prefix) for prefix in expiring)
 
 
 def test_every_write_in_the_code_is_one_that_the_bucket_takes() -> None:
@@ -183,7 +195,7 @@ def test_an_event_that_retrain_fails_on_is_tried_again_and_then_kept_encrypted()
 # --- What people see ---
 
 
-def test_every_alarm_fires_on_the_first_error_and_notifies_the_topic_if_there_is_one() -> None:
+def test_every_alarm_fires_on_the_first_error_and_notifies_the_topic() -> None:
     alarms = resources(TEMPLATE, "AWS::CloudWatch::Alarm")
     assert set(alarms) == {
         "ApiServerErrorsAlarm",
@@ -200,9 +212,54 @@ def test_every_alarm_fires_on_the_first_error_and_notifies_the_topic_if_there_is
     for alarm in alarms.values():
         assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
         assert alarm["TreatMissingData"] == "notBreaching"
-        assert alarm["AlarmActions"] == {
-            "Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]
-        }
+        assert alarm["AlarmActions"] == [{"Ref": "AlertTopic"}]
+
+
+def test_an_address_subscribes_to_the_topic_if_there_is_one() -> None:
+    subscription = TEMPLATE["Resources"]["AlertEmailSubscription"]
+    assert subscription["Condition"] == "HasAlertEmail"
+    assert subscription["Properties"] == {
+        "TopicArn": {"Ref": "AlertTopic"},
+        "Protocol": "email",
+        "Endpoint": {"Ref": "AlertEmail"},
+    }
+
+
+def test_alarms_can_publish_to_the_topic() -> None:
+    """A topic that is encrypted with AWS's own key refuses CloudWatch."""
+    assert "KmsMasterKeyId" not in resources(TEMPLATE, "AWS::SNS::Topic")["AlertTopic"]
+
+
+def test_the_webhook_is_a_secret_that_retrain_alone_gets() -> None:
+    assert [name for name, parameter in PARAMETERS.items() if parameter.get("NoEcho")] == ["AlertWebhook"]
+    assert [name for name in FUNCTIONS if "AlertWebhook" in json.dumps(FUNCTIONS[name])] == ["RetrainFunction"]
+    assert environment("RetrainFunction")["SENTILOOP_ALERT_WEBHOOK"] == {"Ref": "AlertWebhook"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "setting"),
+    [
+        ("ModelRelease", "release"),
+        ("ModelReleaseMinHours", "release_min_hours"),
+        ("ShadowShare", "shadow_share"),
+        ("AlertErrorRate", "alert_error_rate"),
+        ("AlertP95Ms", "alert_p95_ms"),
+        ("StaleMacroF1", "stale_macro_f1"),
+        ("DriftPsi", "drift_psi"),
+        ("CheckCooldownHours", "check_cooldown_hours"),
+    ],
+)
+def test_a_parameters_default_is_that_of_its_setting(parameter: str, setting: str) -> None:
+    default = getattr(Settings(), setting)
+    assert type(default)(PARAMETERS[parameter]["Default"]) == default
+    reader = "PredictFunction" if setting == "shadow_share" else "RetrainFunction"
+    assert environment(reader)[f"SENTILOOP_{setting.upper()}"] == {"Ref": parameter}
+
+
+def test_the_steps_of_a_release_are_those_of_the_settings() -> None:
+    given = environment("RetrainFunction")["SENTILOOP_RELEASE_STEPS"]
+    default = PARAMETERS[given["Ref"]]["Default"]
+    assert Settings.from_env({"SENTILOOP_RELEASE_STEPS": default}).release_steps == Settings().release_steps
 
 
 def test_every_parameter_is_described_has_a_default_and_stands_in_a_group() -> None:
@@ -218,6 +275,7 @@ def test_every_default_matches_its_own_pattern(name: str) -> None:
 
 def test_the_outputs_say_where_the_api_is_and_how_to_get_its_keys() -> None:
     named = {"ApiUrl", "ApiKeyId", "ApiKeyCommand", "AdminKeyCommand", "BucketName", "RetrainFunctionName"}
+    named |= {"AlertTopicArn", "DashboardUrl"}
     assert named == TEMPLATE["Outputs"].keys()
     command = TEMPLATE["Outputs"]["AdminKeyCommand"]["Value"]["Fn::Sub"]
     assert command.startswith("aws secretsmanager get-secret-value --secret-id ${AdminKey} ")

@@ -28,7 +28,6 @@ def test_the_api_has_exactly_the_routes_of_the_design_and_only_health_is_open() 
         ApiRoute("POST", "/v1/predict", *predict, api_key_required=True),
         ApiRoute("POST", "/v1/predict/batch", *predict, api_key_required=True),
         ApiRoute("GET", "/v1/model_info", *predict, api_key_required=True),
-        ApiRoute("GET", "/v1/metrics", *predict, api_key_required=True),
         ApiRoute("GET", "/docs", *predict, api_key_required=True),
         ApiRoute("GET", "/openapi.json", *predict, api_key_required=True),
         ApiRoute("GET", "/health", *predict, api_key_required=False),
@@ -36,7 +35,27 @@ def test_the_api_has_exactly_the_routes_of_the_design_and_only_health_is_open() 
         ApiRoute("GET", "/v1/feedback/{id}", *feedback, api_key_required=True),
         ApiRoute("GET", "/v1/review", *admin, api_key_required=True),
         ApiRoute("POST", "/v1/review/{id}", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/metrics", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/models", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/models/diff", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/models/history", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/models/served_at", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/models/{version}", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/models/{version}/promote", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/models/{version}/try", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/models/withdraw", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/models/rollback", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/models/pin", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/models/unpin", *admin, api_key_required=True),
     }
+
+
+def test_a_route_without_a_parameter_comes_before_those_with_one_that_would_fit() -> None:
+    """On one machine the first route that fits answers."""
+    routes = [(route.method, route.path) for route in api_routes(TEMPLATE)]
+    for place, (method, path) in enumerate(routes):
+        pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+        assert not [other for other in routes[place + 1 :] if other[0] == method and pattern.fullmatch(other[1])]
 
 
 def test_every_key_has_a_rate_a_burst_and_a_daily_quota() -> None:

@@ -10,6 +10,7 @@ from infra.deploy.expanded import ROOT, Deployment, Expansion, expand
 from infra.local.template import load_template
 from tests.template_checks import (
     alarm_problems,
+    dashboard_problems,
     handler_problems,
     privilege_problems,
     release_problems,
@@ -71,13 +72,34 @@ MISTAKES = {
     "an alarm on a route that is not there": Mistake(
         "Value: /v1/feedback}", "Value: /v1/feedbacks}", "/v1/feedbacks", alarm_problems
     ),
+    "a widget on a metric that nothing sends": Mistake(
+        'MetricName=\\"Predictions\\"', 'MetricName=\\"Prediction\\"', "not counted", dashboard_problems
+    ),
+    "a widget by dimensions that nothing is counted by": Mistake(
+        "{Sentiloop,Function,Version}", "{Sentiloop,Version}", "not counted", dashboard_problems
+    ),
+    "a widget on another one": Mistake('"x": 8, "y": 6', '"x": 7, "y": 6', "on another", dashboard_problems),
+    "an alarm that the dashboard forgets": Mistake(
+        '"${PredictErrorsAlarm.Arn}",', "", "PredictErrorsAlarm", dashboard_problems
+    ),
+    "any topic": Mistake(
+        "Action: sns:Publish\n              Resource: !Ref AlertTopic\n      Events",
+        "Action: sns:Publish\n              Resource: '*'\n      Events",
+        "sns:Publish on *",
+        privilege_problems,
+    ),
     "a setting that the code does not know": Mistake(
         "SENTILOOP_GATE_LEVEL:", "SENTILOOP_GATE_LEVELS:", "GATE_LEVELS", setting_problems
     ),
-    "a default that the code refuses": Mistake("Default: '0.05'", "Default: '5'", "GATE_LEVEL", setting_problems),
+    "a default that the code refuses": Mistake(
+        "candidate has to pass.\n    Type: String\n    Default: '0.05'",
+        "candidate has to pass.\n    Type: String\n    Default: '5'",
+        "GATE_LEVEL",
+        setting_problems,
+    ),
     "an action by pattern": Mistake(
-        "Action: s3:PutObject\n              Resource: !Sub ${Bucket.Arn}/samples/*",
-        "Action: s3:*\n              Resource: !Sub ${Bucket.Arn}/samples/*",
+        "Action: s3:PutObject\n              Resource:\n                - !Sub ${Bucket.Arn}/activity/dt=*",
+        "Action: s3:*\n              Resource:\n                - !Sub ${Bucket.Arn}/activity/dt=*",
         "s3:*",
         privilege_problems,
     ),

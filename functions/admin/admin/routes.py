@@ -1,8 +1,9 @@
-"""The routes of the admin function: the review of samples."""
+"""The routes of the admin function: the review of samples, those about models, and the figures of the service."""
 
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.bundled import baseline
 from sentiloop.errors import (
     InvalidRequestError,
@@ -20,20 +21,29 @@ from sentiloop.storage import ObjectStore
 from sentiloop.texts import check_text
 
 from admin.access import AdminKeyError, require_admin_key
+from admin.metrics_routes import metrics_router
+from admin.models_routes import models_router
 from admin.schemas import ReviewAnswer, ReviewItem, ReviewQueue, ReviewReceipt
 
 
-def create_admin_app(settings: Settings, store: ObjectStore) -> FastAPI:
+def create_admin_app(settings: Settings, store: ObjectStore, writer: ActivityWriter) -> FastAPI:
     """Return the application; without an admin key in the settings its routes are closed.
+
+    Args:
+        settings: keys, labels and limits.
+        store: the bucket.
+        writer: counts the requests.
 
     Raises:
         SettingsError: the contributor key is not set; without it reviewers could be guessed from the hashes.
     """
     if not settings.contributor_key:
         raise SettingsError(f"{variable('contributor_key')} is not set")
-    app = create_app("Sentiloop admin", settings.max_body_bytes)
+    app = create_app("Sentiloop admin", settings.max_body_bytes, "admin", writer)
     review = Review(store, settings, settings.labels or baseline().labels)
     admins_only = [Depends(require_admin_key(settings.admin_key))]
+    app.include_router(models_router(store, admins_only))
+    app.include_router(metrics_router(store, settings))
 
     @app.get(
         "/v1/review",

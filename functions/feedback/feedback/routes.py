@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Request
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.bundled import baseline
 from sentiloop.errors import (
     IdempotencyConflictError,
@@ -13,7 +14,7 @@ from sentiloop.errors import (
     SettingsError,
     StorageUnavailableError,
 )
-from sentiloop.http import create_app, error_responses
+from sentiloop.http import create_app, error_responses, note
 from sentiloop.settings import Settings, variable
 from sentiloop.storage import ObjectStore
 from sentiloop.texts import check_text
@@ -23,15 +24,20 @@ from feedback.intake import Intake
 from feedback.schemas import FeedbackRequest, Receipt
 
 
-def create_feedback_app(settings: Settings, store: ObjectStore) -> FastAPI:
+def create_feedback_app(settings: Settings, store: ObjectStore, writer: ActivityWriter) -> FastAPI:
     """Return the application.
+
+    Args:
+        settings: limits, labels, and the key that contributors are hashed with.
+        store: where `feedback/` and `receipts/` are.
+        writer: counts the requests and the corrections.
 
     Raises:
         SettingsError: the contributor key is not set; without it contributors could be guessed from the hashes.
     """
     if not settings.contributor_key:
         raise SettingsError(f"{variable('contributor_key')} is not set")
-    app = create_app("Sentiloop feedback", settings.max_body_bytes)
+    app = create_app("Sentiloop feedback", settings.max_body_bytes, "feedback", writer)
     intake = Intake(store, settings.contributor_key)
     labels = settings.labels or baseline().labels
 
@@ -64,6 +70,9 @@ def create_feedback_app(settings: Settings, store: ObjectStore) -> FastAPI:
             )
         contributor = contributor_of(request, settings, body.user)
         stored = intake.store(body.model_dump(exclude_none=True, exclude={"user"}), contributor, idempotency_key)
+        confirmed = stored.correct_label == stored.predicted_label
+        writer.activity.feedback(stored.model_version or "", confirmed)
+        note(request, feedback=1, confirmed=int(confirmed))
         return Receipt(id=stored.id, status="stored", received_at=stored.received_at)
 
     @app.get(

@@ -1,44 +1,52 @@
 """The routes of the predict function."""
 
+import operator
 import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.errors import (
     InvalidRequestError,
     MalformedRequestError,
     RequestTooLargeError,
 )
-from sentiloop.http import create_app, error_responses
+from sentiloop.http import create_app, error_responses, note
+from sentiloop.scoring import Contribution
 from sentiloop.serving import LiveModel, Served
 from sentiloop.settings import Settings
 from sentiloop.texts import check_text
 
 from predict import schemas
-from predict.counters import Counters
+from predict.answering import Answering, Answers
+from predict.client import ClientId, client_of
 from predict.samples import Samples
 
 _HERE = Path(__file__).parent
 _BAD_BODY = error_responses(MalformedRequestError, RequestTooLargeError, InvalidRequestError)
 
 
-def create_predict_app(settings: Settings, live: LiveModel, samples: Samples) -> FastAPI:
+def create_predict_app(settings: Settings, live: LiveModel, samples: Samples, writer: ActivityWriter) -> FastAPI:
     """Return the application: everything it needs is passed in, so that tests can pass something else."""
-    app = create_app("Sentiloop predict", settings.max_body_bytes)
-    counters = Counters()
+    app = create_app("Sentiloop predict", settings.max_body_bytes, "predict", writer)
+    activity = writer.activity
+    answering = Answering(settings.shadow_share, activity)
 
-    def answered(served: Served, texts: Sequence[str], errors: int = 0) -> list[dict[str, Any]]:
-        """Score the texts of one request, count and sample them, and return the answers."""
-        model = served.model
-        predictions = list(map(served.scorer.score, texts))
+    def answered(
+        request: Request, client_id: str | None, texts: Sequence[str], *, explained: bool = False
+    ) -> tuple[Answers, list[dict[str, Any]]]:
+        """Score the texts of one request, count and sample them, and return what they got and the answers' bodies."""
+        answers = answering.score(request, live.current(), client_of(request, client_id), texts, explained=explained)
+        model, predictions, doubtful_below = answers.model, answers.predictions, samples.threshold(answers.model)
         ids = _new_prediction_ids(len(texts))
-        counters.count(model, predictions, samples.threshold(served), errors)
-        samples.keep(served, zip(ids, texts, predictions, strict=True))
-        return [
+        activity.answered(model.version, predictions, doubtful_below)
+        note(request, **_facts(answers, doubtful_below))
+        samples.keep(ids, texts, answers)
+        return answers, [
             {
                 "label": label,
                 "confidence": confidence,
@@ -51,26 +59,27 @@ def create_predict_app(settings: Settings, live: LiveModel, samples: Samples) ->
 
     @app.post("/v1/predict", response_model=schemas.Prediction, response_model_exclude_none=True, responses=_BAD_BODY)
     async def predict(
+        request: Request,
         body: schemas.PredictRequest,
+        client_id: ClientId = None,
         explain: bool = Query(default=False, description="Add the contribution of every term."),
     ) -> Response:
         """Score one text."""
-        served = live.current()
         text = check_text("text", body.text, settings.max_text_chars)
-        [answer] = answered(served, [text])
-        if explain:
-            answer["explanation"] = _explanation(served, text)
+        answers, [answer] = answered(request, client_id, [text], explained=explain)
+        note(request, label=answer["label"], confidence=answer["confidence"])
+        if answers.explanation:
+            answer["explanation"] = _explanation(answers.model.labels, *answers.explanation)
         return JSONResponse(answer)
 
     @app.post("/v1/predict/batch", response_model=schemas.BatchResponse, responses=_BAD_BODY)
-    async def predict_batch(body: schemas.BatchRequest) -> Response:
-        """Score many texts; each result is an answer or the error of its text alone."""
+    async def predict_batch(request: Request, body: schemas.BatchRequest, client_id: ClientId = None) -> Response:
+        """Score many texts with one version; each result is an answer or the error of its text alone."""
         started = time.perf_counter()
         if not 1 <= len(body.texts) <= settings.max_batch:
             raise InvalidRequestError(
                 f"texts: {len(body.texts)} items, allowed are 1 to {settings.max_batch}", "Send several batches."
             )
-        served = live.current()
         texts: list[str] = []
         errors: dict[int, dict[str, Any]] = {}
         for index, item in enumerate(body.texts):
@@ -78,10 +87,11 @@ def create_predict_app(settings: Settings, live: LiveModel, samples: Samples) ->
                 texts.append(check_text(f"texts.{index}", item, settings.max_text_chars))
             except InvalidRequestError as error:
                 errors[index] = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-        answers = iter(answered(served, texts, len(errors)))
-        results = [errors[index] if index in errors else next(answers) for index in range(len(body.texts))]
+        answers, answer_bodies = answered(request, client_id, texts)
+        scored = iter(answer_bodies)
+        results = [errors[index] if index in errors else next(scored) for index in range(len(body.texts))]
         elapsed = round((time.perf_counter() - started) * 1000, 3)
-        return JSONResponse({"results": results, "model_version": served.model.version, "processing_time_ms": elapsed})
+        return JSONResponse({"results": results, "model_version": answers.model.version, "processing_time_ms": elapsed})
 
     @app.get("/v1/model_info", response_model=schemas.ModelInfo)
     async def model_info() -> Response:
@@ -99,19 +109,15 @@ def create_predict_app(settings: Settings, live: LiveModel, samples: Samples) ->
                 "created_at": manifest.get("created_at"),
                 "low_confidence": {
                     **manifest.get("low_confidence_choice", {}),
-                    "threshold": samples.threshold(served),
+                    "threshold": samples.threshold(served.model),
                 },
                 "metrics": manifest.get("metrics", {}),
                 "data": manifest.get("data", {}),
                 "parents": manifest.get("parents", []),
+                "challenger": _challenger(served),
+                "pinned": pointer.pinned if pointer else False,
             }
         )
-
-    @app.get("/v1/metrics", response_model=schemas.Metrics)
-    async def metrics() -> Response:
-        """Tell what this instance has answered since it started."""
-        feedback = live.current().model.manifest.get("data", {}).get("feedback", {})
-        return JSONResponse({**counters.figures(), "feedback": feedback})
 
     @app.get("/health", response_model=schemas.Health)
     async def health() -> Response:
@@ -137,9 +143,36 @@ def _new_prediction_ids(count: int) -> list[str]:
     return [f"pr-{digits[start : start + 24]}" for start in range(0, len(digits), 24)]
 
 
-def _explanation(served: Served, text: str) -> dict[str, Any]:
-    labels = served.model.labels
-    terms, logits = served.scorer.explain(text)
+def _facts(answers: Answers, doubtful_below: float) -> dict[str, Any]:
+    """Return what the request's line tells of its answers, whether they are one or many."""
+    labels = [prediction.label for prediction in answers.predictions]
+    confidences = [prediction.confidence for prediction in answers.predictions]
+    facts: dict[str, Any] = {
+        "texts": len(labels),
+        "confidence": confidences,
+        "low_confidence": sum([confidence < doubtful_below for confidence in confidences]),
+    }
+    if answers.beside:
+        others = [prediction.label for prediction in answers.beside.predictions]
+        facts["disagreements"] = sum(map(operator.ne, labels, others))
+    return facts
+
+
+def _challenger(served: Served) -> dict[str, Any] | None:
+    on_trial = served.on_trial
+    if on_trial is None:
+        return None
+    return {
+        "version": on_trial.target.version,
+        "mode": on_trial.mode,
+        "share": on_trial.share,
+        "since": on_trial.step_at,
+        "began": on_trial.began_at,
+        "problem": served.challenger_problem,
+    }
+
+
+def _explanation(labels: Sequence[str], terms: Sequence[Contribution], logits: Sequence[float]) -> dict[str, Any]:
     return {
         "terms": [
             {

@@ -1,19 +1,23 @@
-"""Keeping some served texts: the doubtful ones for labelling, a random share as a picture of the traffic."""
+"""Keeping some served texts: those that are doubtful or that two versions label differently, for labelling, and a
+random share as a picture of the traffic.
+"""
 
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from sentiloop.artefact import Model
 from sentiloop.errors import SentiloopError
-from sentiloop.records import BY_CHANCE, Sample, now, timestamp, to_lines
+from sentiloop.records import BY_CHANCE, DISAGREEMENT, Sample, now, timestamp, to_lines
 from sentiloop.scoring import Prediction
-from sentiloop.serving import Served
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
+
+from predict.answering import Answers
 
 log = logging.getLogger("sentiloop")
 MOST_WAITING = 1_000  # samples that may wait to be written; a burst that brings more is written at once
@@ -21,11 +25,12 @@ MOST_WAITING = 1_000  # samples that may wait to be written; a burst that brings
 
 class _Kept(NamedTuple):
     moment: datetime
-    served: Served
     id: str
     text: str
+    model: Model
     prediction: Prediction
     reason: str
+    otherwise: tuple[Model, Prediction] | None  # what another version made of it, if that has another label
 
 
 class Samples:
@@ -50,23 +55,17 @@ class Samples:
         self._written_at = float("-inf")
         self._timer: threading.Timer | None = None
 
-    def threshold(self, served: Served) -> float:
-        """Return the confidence below which a prediction counts as doubtful."""
+    def threshold(self, model: Model) -> float:
+        """Return the confidence below which a prediction of a version counts as doubtful."""
         chosen = self._settings.low_confidence
-        return served.model.low_confidence if chosen is None else chosen
+        return model.low_confidence if chosen is None else chosen
 
-    def keep(self, served: Served, answers: Iterable[tuple[str, str, Prediction]]) -> None:
-        """Keep what is worth it of one request: prediction id, text and prediction of each of its texts."""
+    def keep(self, ids: Sequence[str], texts: Sequence[str], answers: Answers) -> None:
+        """Keep what is worth it of one request: prediction ids and texts in the order of its answers."""
         settings = self._settings
         if not settings.store_samples:
             return
-        moment = now()
-        doubtful_below, drawn = self.threshold(served), random.random() < settings.sample_share
-        kept = [
-            _Kept(moment, served, *answer, "low_confidence" if answer[2].confidence < doubtful_below else BY_CHANCE)
-            for answer in answers
-            if drawn or answer[2].confidence < doubtful_below
-        ]
+        kept = list(self._worth_keeping(ids, texts, answers))
         if not kept:
             return
         with self._lock:
@@ -96,17 +95,38 @@ class Samples:
         except SentiloopError as error:
             log.warning("%d samples not kept: %s", len(kept), error.message)
 
+    def _worth_keeping(self, ids: Sequence[str], texts: Sequence[str], answers: Answers) -> Iterator[_Kept]:
+        moment, drawn = now(), random.random() < self._settings.sample_share
+        model, beside, doubtful_below = answers.model, answers.beside, self.threshold(answers.model)
+        others = beside.predictions if beside else answers.predictions
+        for prediction_id, text, prediction, other in zip(ids, texts, answers.predictions, others, strict=True):
+            otherwise = (beside.model, other) if beside and other.label != prediction.label else None
+            if drawn:  # the doubtful ones among them, too: only so are those by chance a fair picture
+                reason = BY_CHANCE
+            elif prediction.confidence < doubtful_below:
+                reason = "low_confidence"
+            elif otherwise:
+                reason = DISAGREEMENT
+            else:
+                continue
+            yield _Kept(moment, prediction_id, text, model, prediction, reason, otherwise)
+
 
 def _record(kept: _Kept) -> Sample:
-    label, confidence, probabilities = kept.prediction
-    model = kept.served.model
     return Sample(
         id=kept.id,
         received_at=timestamp(kept.moment),
         text=kept.text,
-        label=label,
-        confidence=confidence,
-        probabilities=dict(zip(model.labels, probabilities, strict=True)),
-        model_version=model.version,
+        **_said(kept.model, kept.prediction),
+        model_version=kept.model.version,
         reason=kept.reason,
+        other=kept.otherwise and {"version": kept.otherwise[0].version, **_said(*kept.otherwise)},
     )
+
+
+def _said(model: Model, prediction: Prediction) -> dict[str, Any]:
+    return {
+        "label": prediction.label,
+        "confidence": prediction.confidence,
+        "probabilities": dict(zip(model.labels, prediction.probabilities, strict=True)),
+    }

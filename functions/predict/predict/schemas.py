@@ -70,6 +70,17 @@ class BatchResponse(BaseModel):
     processing_time_ms: float
 
 
+class ChallengerInfo(BaseModel):
+    """A version on trial beside the one that is served."""
+
+    version: str
+    mode: str = Field(description="`shadow` answers nobody, `canary` answers a share of the clients.")
+    share: float = Field(description="The share of the clients that it answers.")
+    since: str = Field(description="When it got this mode and share.")
+    began: str = Field(description="When the trial began.")
+    problem: str | None = Field(description="Why it does not take part, though it should.")
+
+
 class ModelInfo(BaseModel):
     """The model that answers at this moment."""
 
@@ -84,28 +95,8 @@ class ModelInfo(BaseModel):
     metrics: dict[str, Any]
     data: dict[str, Any] = Field(description="What it was trained on: snapshot, base data sets and corrections.")
     parents: list[str]
-
-
-class VersionFigures(BaseModel):
-    """Predictions of one version."""
-
-    predictions: int
-    mean_confidence: float | None
-    low_confidence: int
-    labels: dict[str, int]
-    accuracy: float | None = Field(description="On the held-out rows it was judged on; null where not known.")
-
-
-class Metrics(BaseModel):
-    """Figures of this instance of the function since it started, and of the feedback the champion learned from."""
-
-    scope: str
-    since: str
-    predictions: int
-    mean_confidence: float | None
-    errors: int
-    versions: dict[str, VersionFigures]
-    feedback: dict[str, Any]
+    challenger: ChallengerInfo | None
+    pinned: bool = Field(description="Whether nothing but a person may change what is served.")
 
 
 class Health(BaseModel):

@@ -17,9 +17,11 @@ def register(live: LiveModel, store: S3Store) -> None:
 
 
 def prepare(live: LiveModel, store: S3Store) -> None:
-    """Load what the first request would have to: the storage client, the pointer and the model it names."""
+    """Load what the first request would have to: the storage client, the pointer and the models it names."""
     live.refresh()
-    live.current().scorer.score("Ready when you are.")
+    served = live.current()
+    for scorer in filter(None, (served.scorer, served.challenger)):
+        scorer.score("Ready when you are.")
     store.close_connections()
 
 

@@ -3,13 +3,17 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast, get_args
 
-from sentiloop import registry
+from sentiloop import moves, registry
 from sentiloop.errors import InvalidRequestError, SentiloopError
+from sentiloop.moves import Signature
+from sentiloop.pointer import Mode
+from sentiloop.records import now
 from sentiloop.s3 import S3Store
 from sentiloop.settings import Settings
 
+from retrain import alerts, news
 from retrain.bootstrap import bootstrap
 from retrain.check import check
 from retrain.rebuild import rebuild
@@ -20,6 +24,7 @@ logging.getLogger().setLevel(logging.INFO)
 log = logging.getLogger("sentiloop")
 settings = Settings.from_env()
 store = S3Store(settings.bucket, read_timeout=30, attempts=5)
+SCHEDULED = ("retrain", "check")  # nobody waits for their answer, so people are told if they fail
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -27,9 +32,14 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
     Events:
         {"action": "retrain"}: learn from all feedback; promote what is better.
-        {"action": "check"}: retrain only if there is cause.
+        {"action": "check"}: look at the trial, at staleness and at drift; retrain if there is cause; tell people.
         {"action": "promote", "version": …, "by": …, "reason": …}: serve a published version.
-        {"action": "rollback", "by": …, "reason": …}: serve the version before the present one again.
+        {"action": "rollback", "by": …, "reason": …, "from": …}: serve the version before the present one again; with
+            "from", only if that version is served, so that the event can be repeated.
+        {"action": "try", "version": …, "mode": "shadow" or "canary", "share": …, "by": …, "reason": …}: put a version
+            on trial beside the champion, or give the one on trial another mode or share.
+        {"action": "withdraw", "by": …, "reason": …, "version": …}: end the trial; of "version" alone, if it is given.
+        {"action": "pin" or "unpin", "by": …, "reason": …}: keep all but people from moving the pointer, or end that.
         {"action": "rebuild", "version": …}: train a published version again; fail unless its weights come out the same.
         {"action": "bootstrap"}: fill an empty bucket.
 
@@ -41,11 +51,22 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         raise InvalidRequestError(f"action: {action!r} is none of {', '.join(_ACTIONS)}", str(handler.__doc__))
     try:
         result = _ACTIONS[action](event)
-    except SentiloopError:
+        if action in SCHEDULED:
+            alerts.notify(store, settings, [], [news.failure_of(action)])
+    except Exception as error:
         log.exception("%s failed", action)
+        if action in SCHEDULED:
+            _tell_of_failure(action, error)
         raise  # Lambda retries, then hands the event to the dead-letter queue
     log.info("%s: %s %s", action, result.get("outcome", "done"), result.get("reasons", ""))
     return result
+
+
+def _tell_of_failure(action: str, error: Exception) -> None:
+    try:
+        alerts.notify(store, settings, [news.of_failure(action, error)], ())
+    except SentiloopError as second:  # what failed may be the storage, which alerts need as well
+        log.error("nobody was told: %s", second.message)
 
 
 def _required(event: Mapping[str, Any], name: str) -> str:
@@ -55,24 +76,53 @@ def _required(event: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def _optional(event: Mapping[str, Any], name: str) -> str | None:
+    return None if event.get(name) is None else _required(event, name)
+
+
+def _signed(event: Mapping[str, Any]) -> Signature:
+    return Signature(by=_required(event, "by"), reason=_required(event, "reason"))
+
+
 def _retrain(event: Mapping[str, Any]) -> dict[str, Any]:
-    return retrain(store, settings, Recipe(), by=str(event.get("by", "schedule")))
+    record = retrain(store, settings, Recipe(), by=str(event.get("by", "schedule")))
+    alerts.notify(store, settings, news.of_run(record), ())
+    return record
 
 
-def _check(event: Mapping[str, Any]) -> dict[str, Any]:
-    cause = check(store, settings)
-    if cause is None:
-        return {"outcome": "skipped", "reasons": ["no cause to retrain"]}
-    return _retrain(event) | {"cause": cause}
+def _check(_event: Mapping[str, Any]) -> dict[str, Any]:
+    return check(store, settings, now(), lambda: retrain(store, settings, Recipe(), by="check"))
 
 
 def _promote(event: Mapping[str, Any]) -> dict[str, Any]:
     target = registry.find(store, _required(event, "version"))
-    return asdict(registry.promote(store, target, by=_required(event, "by"), reason=_required(event, "reason")))
+    return asdict(registry.promote(store, target, **_signed(event)))
 
 
 def _rollback(event: Mapping[str, Any]) -> dict[str, Any]:
-    return asdict(registry.rollback(store, by=_required(event, "by"), reason=_required(event, "reason")))
+    return asdict(registry.rollback(store, away_from=_optional(event, "from"), **_signed(event)))
+
+
+def _try(event: Mapping[str, Any]) -> dict[str, Any]:
+    mode, share = _required(event, "mode"), event.get("share", 0.0)
+    if mode not in get_args(Mode):
+        raise InvalidRequestError(f"mode: {mode!r} is none of {', '.join(get_args(Mode))}", str(handler.__doc__))
+    if isinstance(share, bool) or not isinstance(share, int | float):
+        raise InvalidRequestError(f"share: {share!r} is no number", "A canary answers a share of the clients.")
+    version = _required(event, "version")
+    return asdict(moves.begin_trial(store, version, cast(Mode, mode), float(share), **_signed(event)).pointer)
+
+
+def _withdraw(event: Mapping[str, Any]) -> dict[str, Any]:
+    return asdict(moves.withdraw(store, version=_optional(event, "version"), **_signed(event)).pointer)
+
+
+def _pin(event: Mapping[str, Any]) -> dict[str, Any]:
+    return asdict(moves.pin(store, True, **_signed(event)).pointer)
+
+
+def _unpin(event: Mapping[str, Any]) -> dict[str, Any]:
+    return asdict(moves.pin(store, False, **_signed(event)).pointer)
 
 
 def _rebuild(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +138,10 @@ _ACTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "check": _check,
     "promote": _promote,
     "rollback": _rollback,
+    "try": _try,
+    "withdraw": _withdraw,
+    "pin": _pin,
+    "unpin": _unpin,
     "rebuild": _rebuild,
     "bootstrap": _bootstrap,
 }

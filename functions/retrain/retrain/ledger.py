@@ -40,10 +40,11 @@ def write_record(store: ObjectStore, snapshot: str, input_digest: str, record: M
     return complete
 
 
-def read_records(store: ObjectStore, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the records under a prefix, each with its key."""
-    for key in store.keys(prefix):
-        yield key, json.loads(store.get(key).body)
+def read_records(store: ObjectStore, prefix: str, after: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the records under a prefix and behind a key, each with its own key."""
+    for key in store.keys(prefix, after=after):
+        if key.endswith(".json"):
+            yield key, json.loads(store.get(key).body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sentiloop.pointer import Target
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
+from retrain import reference
 from retrain.adapt import Adaptation
 from retrain.bootstrap import bootstrap
 from retrain.candidate import choice_for, cross_fitted, make_candidate
@@ -25,6 +26,7 @@ from retrain.report import write_report
 from retrain.snapshot import store_snapshot
 from retrain.splits import TRAIN
 from retrain.task import Task, gate_of, limits_of, prepare, reason_to_skip
+from retrain.tracing import step
 from retrain.traffic import draw_samples
 from retrain.train import Recipe, Trained
 from retrain.withdrawal import record_of_return, waive_gain
@@ -42,7 +44,8 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
     bootstrap(store)
     for _ in range(pointer.ATTEMPTS):
         record_promotions(store)
-        task = prepare(store, settings, recipe)
+        with step("prepare"):
+            task = prepare(store, settings, recipe)
         if reason := reason_to_skip(store, task):
             return write_record(store, task.snapshot.digest, task.digest, {"outcome": SKIPPED, "reasons": [reason]})
         store_snapshot(store, task.snapshot, task.collected.segments)
@@ -65,10 +68,12 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
     samples = draw_samples(store, task.snapshot, recipe.sample_rows)
     adaptation = Adaptation(task.anchor, training, samples, recipe, limits_of(settings))
     key = f"{SNAPSHOTS}{task.snapshot.digest}/choice-{task.digest[:16]}.json"
-    choice = choice_for(store, key, adaptation, settings.search_seconds)
+    with step("choose"):
+        choice = choice_for(store, key, adaptation, settings.search_seconds)
     version = f"v{task.digest[:12]}"
     without = choice.without
-    trained, judged = _candidate(adaptation, choice.feedback_weight, without, task, settings)
+    with step("train and judge"):
+        trained, judged = _candidate(adaptation, choice.feedback_weight, without, task, settings)
     if names := moved_names(judged.verdict):  # what mentions them waits for a reviewer, and stops nobody else
         without = replace(without, names=names)
         trained, judged = _candidate(adaptation, choice.feedback_weight, without, task, settings)
@@ -94,7 +99,8 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
         return None
     if not judged.verdict.promote:
         return record
-    target = _publish(store, trained, judged, describe(task, parameters, judged))
+    with step("publish"):
+        target = _publish(store, trained, judged, task, describe(task, parameters, judged))
     how = "at_once" if task.has_to_go else settings.release
     outcome = release(store, task.champion, target, how, settings.release_steps, by=by, reasons=judged.verdict.reasons)
     return {**record, "outcome": outcome, "version": version} if outcome else None
@@ -110,7 +116,12 @@ def _candidate(
     return trained, waive_gain(judged, task.champion, task.anchor) if task.has_to_go else judged
 
 
-def _publish(store: ObjectStore, trained: Trained, judged: Judged, description: dict[str, Any]) -> Target:
+def _publish(store: ObjectStore, trained: Trained, judged: Judged, task: Task, description: dict[str, Any]) -> Target:
     version = judged.candidate.version
-    files = {artefact.WEIGHTS: trained.weights, MODEL_FILE: trained.joblib(), **write_report(judged)}
+    files = {
+        artefact.WEIGHTS: trained.weights,
+        MODEL_FILE: trained.joblib(),
+        reference.FILE: reference.reference_file(store, judged.candidate, task.snapshot, task.anchor.target),
+        **write_report(judged),
+    }
     return registry.publish(store, version, trained.manifest(version, description), files)

@@ -66,7 +66,7 @@ class Recipe:
     max_iter: int = 100
     features: int = features.VERSION
     feedback_weights: tuple[float, ...] = (4.0, 2.0, 1.0, 0.5, 0.25)
-    feedback_rows: int = 200_000
+    feedback_rows: int = 100_000
     rehearsal_rows: int = 12_000
     rehearsal_weight: float = 5.0
     sample_rows: int = 5_000

@@ -1,7 +1,11 @@
-"""What the HTTP functions have in common: one error shape, body limits before parsing, a request id in every answer."""
+"""What the HTTP functions have in common: one error shape, body limits before parsing, a request id in every answer.
+
+Each request is counted, and leaves one line in the log.
+"""
 
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sentiloop import lines
+from sentiloop.activity_store import ActivityWriter
 from sentiloop.errors import (
     InvalidRequestError,
     MalformedRequestError,
@@ -24,6 +30,7 @@ from sentiloop.errors import (
 
 RETRY_AFTER_SECONDS = 2
 SERVER_FAULT = 500
+NO_ROUTE = "(none)"
 log = logging.getLogger("sentiloop")
 
 
@@ -59,13 +66,21 @@ def error_responses(*errors: type[SentiloopError]) -> dict[int | str, dict[str, 
     return by_status
 
 
-def create_app(title: str, max_body_bytes: int) -> FastAPI:
-    """Return an application without routes that answers every error in the one shape."""
+def create_app(title: str, max_body_bytes: int, function: str, writer: ActivityWriter) -> FastAPI:
+    """Return an application without routes that answers every error in the one shape, and counts its requests.
+
+    Args:
+        title: the application's, for people.
+        max_body_bytes: the largest body that is read.
+        function: the name that lines and counts have for it.
+        writer: what counts, and writes the counts.
+    """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.add_exception_handler(SentiloopError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_middleware(_Boundary, max_body_bytes=max_body_bytes)
+    app.add_middleware(_Watch, function=function, writer=writer)
     return app
 
 
@@ -76,16 +91,77 @@ def request_id(scope: Scope) -> str:
     return str(known)
 
 
+def note(request: Request, **facts: Any) -> None:
+    """Note facts about a request for its line in the log; never its text, nor who asks.
+
+    Args:
+        request: the request.
+        facts: `version` that answers, best noted before it does, so that a failure counts against it; `label` of a
+            single prediction; `confidence` of it, or the list of them of a batch; the counts `texts`,
+            `low_confidence`, `disagreements`, `feedback` and `confirmed`.
+    """
+    _facts(request.scope).update(facts)
+
+
+def _facts(scope: Scope) -> dict[str, Any]:
+    facts: dict[str, Any] = scope.setdefault("state", {}).setdefault("facts", {})
+    return facts
+
+
 def error_response(error: SentiloopError, scope: Scope) -> JSONResponse:
     """Shape an error as the contract has it."""
+    scope.setdefault("state", {})["code"] = error.code
     message = error.message if error.status < SERVER_FAULT else error.public_message
     detail = {"code": error.code, "message": message, "hint": error.hint, "request_id": request_id(scope)}
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if isinstance(error, StorageUnavailableError) else None
     return JSONResponse({"error": detail}, error.status, headers)
 
 
+class _Watch:
+    """The outermost layer: times each request, counts it and writes its line."""
+
+    def __init__(self, app: ASGIApp, function: str, writer: ActivityWriter) -> None:
+        self._app = app
+        self._function = function
+        self._writer = writer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), SERVER_FAULT  # unless an answer begins
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            self._tell(scope, status, 1000 * (time.perf_counter() - started))
+
+    def _tell(self, scope: Scope, status: int, milliseconds: float) -> None:
+        activity, code, facts = self._writer.activity, scope.setdefault("state", {}).get("code"), _facts(scope)
+        activity.request(self._function, status, code, milliseconds)
+        if version := facts.get("version"):
+            activity.timed(version, milliseconds, status >= SERVER_FAULT)
+        lines.emit(
+            function=self._function,
+            request_id=request_id(scope),
+            route=getattr(scope.get("route"), "path", NO_ROUTE),
+            method=scope["method"],
+            status=status,
+            code=code,
+            milliseconds=milliseconds,
+            facts=facts,
+        )
+        self._writer.after_request()
+
+
 class _Boundary:
-    """The outermost layer: bounds the body before anything parses it, and turns a bug into a clean 500."""
+    """Bounds the body before anything parses it, and turns a bug into a clean 500."""
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self._app = app

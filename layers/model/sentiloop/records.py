@@ -12,6 +12,7 @@ from sentiloop.errors import RecordError
 REVIEWER = "reviewer"  # the source that is trusted
 SOURCES = ("user", REVIEWER, "llm", "rule")
 BY_CHANCE = "random"  # why a sample was kept, if not because its confidence was low
+DISAGREEMENT = "disagreement"  # or because two versions gave it different labels
 MAX_LINE_BYTES = 1_048_576  # far above a longest text; a longer line is an accident or an attack
 MAX_NESTING = 20  # levels inside an unknown field
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -101,7 +102,11 @@ class Correction(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample(_Record):
-    """A served prediction that was kept: because its confidence was low, or by chance."""
+    """A served prediction that was kept: because its confidence was low, by chance, or because two versions disagree.
+
+    During a trial `other` is what the version said that did not answer, if it gave another label: version, label,
+    confidence and probabilities.
+    """
 
     schema: ClassVar[str] = "sample/1"
     id: str
@@ -112,6 +117,7 @@ class Sample(_Record):
     probabilities: dict[str, float]
     model_version: str
     reason: str
+    other: dict[str, Any] | None = None
 
     def check(self) -> None:
         """See `_Record.check`."""

@@ -1,9 +1,10 @@
 """Which samples a reviewer is asked about, and in which order: where a label helps most comes first, near-equals once.
 
 Doubt is measured by the margin between the two highest probabilities: a label decides between these two, while entropy
-also grows with doubt about a label that is not in question. Order alone would fill a page with variants of one doubtful
-sentence; so near-equal texts form a group that is asked once, and the page is chosen by maximal marginal relevance
-(Carbonell and Goldstein, 1998): doubt, less the likeness to what is on the page already.
+also grows with doubt about a label that is not in question. A text on which two versions disagree counts as fully
+doubtful: its label decides between them. Order alone would fill a page with variants of one doubtful sentence; so
+near-equal texts form a group that is asked once, and the page is chosen by maximal marginal relevance (Carbonell and
+Goldstein, 1998): doubt, less the likeness to what is on the page already.
 """
 
 import re
@@ -58,7 +59,9 @@ def questions(candidates: Iterable[Candidate], limit: int) -> tuple[list[Questio
 
 
 def margin(sample: Sample) -> float:
-    """Return the distance between the two highest probabilities."""
+    """Return the distance between the two highest probabilities; 0 where two versions disagree."""
+    if sample.other:
+        return 0.0
     first, second = [*nlargest(2, sample.probabilities.values()), 0.0, 0.0][:2]
     return first - second
 
@@ -139,7 +142,10 @@ def _question(group: _Group) -> Question:
 
 
 def _why(sample: Sample) -> str:
+    if sample.other:  # in one order whoever answered, so that the reviewer favours neither
+        labels = sorted((sample.label, str(sample.other["label"])))
+        return f"Two versions disagree: {' or '.join(labels)}?"
     if sample.reason == BY_CHANCE:
-        return "Kept by chance, to see how good confident answers are."
+        return "Kept by chance, to see how good the answers are."
     likely = nlargest(2, sample.probabilities, key=sample.probabilities.__getitem__)
     return f"Doubtful: {' and '.join(likely)} are {margin(sample):.2f} apart."

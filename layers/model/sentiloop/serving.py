@@ -5,7 +5,8 @@ Past that, a background thread looks at the pointer with a conditional GET while
 has not looked for `overdue_seconds` looks before it answers: Lambda freezes an idle instance together with its threads,
 and without this it would answer its first request after an hour with an hour-old model.
 
-A challenger is loaded beside the champion. Trouble with it is told and costs no answer: the champion gives all of them.
+A challenger is loaded beside the champion. Trouble with it costs no answer, as the champion gives all of them; it is
+told apart from trouble with what is served, and every look tries again until the challenger is there.
 """
 
 import logging
@@ -18,7 +19,7 @@ from sentiloop import pointer, registry, trial
 from sentiloop.artefact import Model
 from sentiloop.bundled import baseline, baseline_target
 from sentiloop.errors import ObjectNotFoundError, SentiloopError, StorageUnavailableError
-from sentiloop.pointer import Pointer, Target
+from sentiloop.pointer import Challenger, Pointer, Target
 from sentiloop.scoring import Scorer
 from sentiloop.storage import ObjectStore
 
@@ -35,22 +36,28 @@ class Served:
         pointer: what was read last; None while nothing was.
         problem: why what is served is not what it should be, or None.
         challenger: the scorer of the version on trial, if there is one and it could be loaded.
+        challenger_problem: why there is no challenger although the pointer names one, or None.
     """
 
     scorer: Scorer
     pointer: Pointer | None
     problem: str | None
     challenger: Scorer | None = None
+    challenger_problem: str | None = None
 
     @property
     def model(self) -> Model:
         """The champion."""
         return self.scorer.model
 
+    @property
+    def on_trial(self) -> Challenger | None:
+        """What the pointer says of the challenger, whether it is loaded or not."""
+        return self.pointer.challenger if self.pointer else None
+
     def scorer_for(self, client: str) -> Scorer:
         """Return what answers a client: the champion, or a challenger that is tried on this client."""
-        on_trial = self.pointer.challenger if self.pointer else None
-        if self.challenger and on_trial and trial.answers(on_trial, client):
+        if self.challenger and self.on_trial and trial.answers(self.on_trial, client):
             return self.challenger
         return self.scorer
 
@@ -72,7 +79,6 @@ class LiveModel:
         self._looking = threading.Lock()
         self._looked_at = float("-inf")
         self._failing = False
-        self._trouble: str | None = None
         self._etag = ""
         self._loaded = {baseline_target(): Scorer(baseline())}
         self._served = Served(self._loaded[baseline_target()], None, "the pointer was not read yet")
@@ -95,8 +101,7 @@ class LiveModel:
             self._failing = False
         except SentiloopError as error:
             log.warning("the model was not refreshed: %s", error.message)
-            problem = error.public_message if isinstance(error, StorageUnavailableError) else error.message
-            self._served = replace(self._served, problem=problem)
+            self._served = replace(self._served, problem=_told(error))
             self._failing = True  # from now on requests do not wait for a storage that does not answer
         finally:
             self._looked_at = self._clock()
@@ -109,15 +114,13 @@ class LiveModel:
             self._etag = ""  # the same content may come back
             return Served(self._served.scorer, None, "no model was published yet")
         if changed is None:
-            return replace(self._served, problem=self._trouble)
+            return replace(self._served, problem=None)
         current = pointer.Pointer.from_bytes(changed.body)
         scorer = self._scorer(current.champion)
-        challenger, self._trouble = self._challenger(current)
+        challenger, problem = self._challenger(current)
         self._loaded = {each: self._loaded[each] for each in _named_by(current) if each in self._loaded}
-        self._etag = (
-            changed.etag if challenger or not current.challenger else ""
-        )  # without it the next look tries again
-        return Served(scorer, current, self._trouble, challenger)
+        self._etag = "" if problem else changed.etag  # without it the next look tries again
+        return Served(scorer, current, None, challenger, problem)
 
     def _scorer(self, target: Target) -> Scorer:
         """Return the scorer of a version; what is loaded already stays, with all that it has looked up."""
@@ -126,16 +129,21 @@ class LiveModel:
         return self._loaded[target]
 
     def _challenger(self, current: Pointer) -> tuple[Scorer | None, str | None]:
-        """Return the challenger's scorer, or why there is none though there should be one."""
+        """Return the challenger's scorer, if there is to be one, or why it is missing."""
         if current.challenger is None:
             return None, None
-        version = current.challenger.target.version
+        target = current.challenger.target
         try:
-            return self._scorer(current.challenger.target), None
+            return self._scorer(target), None
         except SentiloopError as error:
-            log.warning("the challenger %s was not loaded: %s", version, error.message)
-            return None, f"the challenger {version} was not loaded"
+            log.warning("the challenger %s was not loaded: %s", target.version, error.message)
+            return None, _told(error)
 
 
 def _named_by(current: Pointer) -> tuple[Target, ...]:
     return (current.champion, current.challenger.target) if current.challenger else (current.champion,)
+
+
+def _told(error: SentiloopError) -> str:
+    """Return what everybody may read of an error."""
+    return error.public_message if isinstance(error, StorageUnavailableError) else error.message

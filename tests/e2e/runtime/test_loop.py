@@ -57,7 +57,7 @@ def test_an_explanation_adds_up_to_the_logits(predict: Function) -> None:
         assert sum(term["contributions"][label] for term in explanation["terms"]) == pytest.approx(logit)
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/v1/model_info", "/v1/metrics", "/health"])
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/v1/model_info", "/health"])
 def test_what_is_read_is_answered(predict: Function, path: str) -> None:
     assert predict(get(path)).status == 200
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from infra.sam.build import WORK
+from infra.sam.docker import LABEL, docker
 from infra.sam.image import present
 from infra.sam.stack import TEMPLATE, Stack, free_port, running
 from tests.events import Answer
@@ -64,8 +65,12 @@ class Client:
         return str(answer.body["model_version"])
 
     def instance(self) -> str:
-        """Return what tells an instance of the predict function from another: when it started."""
-        return str(self.get("/v1/metrics").body["since"])
+        """Return what tells an instance of the predict function from another: the id of its container."""
+        shown = "{{.Id}} {{.Config.Env}}"
+        ids = docker("ps", "--quiet", "--filter", f"label={LABEL}").split()
+        containers = docker("inspect", "--format", shown, *ids).splitlines()
+        [instance] = [each.split()[0] for each in containers if "AWS_LAMBDA_FUNCTION_NAME=PredictFunction" in each]
+        return instance
 
 
 def _answer(status: int, body: bytes, headers: list[tuple[str, str]]) -> Answer:

@@ -16,6 +16,7 @@ VALUES = {
     "AWS_ENDPOINT_URL_S3": "http://there",
     "SENTILOOP_CONTRIBUTOR_KEY": "a key",
     "SENTILOOP_ADMIN_KEY": "another key",
+    "SENTILOOP_ALERT_TOPIC_ARN": "",
 }
 
 

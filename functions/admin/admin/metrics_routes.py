@@ -1,0 +1,74 @@
+"""The route of the service's figures; it asks for the API key alone."""
+
+import threading
+import time
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from sentiloop import pointer
+from sentiloop.activity import Counts
+from sentiloop.activity_store import ActivityReader
+from sentiloop.errors import StorageUnavailableError
+from sentiloop.http import error_responses
+from sentiloop.records import now
+from sentiloop.settings import Settings
+from sentiloop.storage import ObjectStore
+
+from admin.metrics import Metrics, figures
+
+_TEXT_FORMATS = ("text/plain", "application/openmetrics-text")
+_BEGINNING = datetime.fromtimestamp(0, UTC)
+
+
+def metrics_router(store: ObjectStore, settings: Settings) -> APIRouter:
+    """Return `GET /v1/metrics`."""
+    router = APIRouter()
+    totals = _Totals(store, settings.activity_seconds)
+
+    @router.get(
+        "/v1/metrics",
+        response_model=Metrics,
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+            **error_responses(StorageUnavailableError),
+        },
+    )
+    async def metrics(request: Request) -> Metrics | Response:
+        """Tell what all instances answered since the first request, over restarts.
+
+        With `Accept: text/plain` or `application/openmetrics-text` it is Prometheus' format, with the same totals.
+        """
+        counts, champion = totals.read()
+        accept = request.headers.get("accept", "")
+        if any(name in accept for name in _TEXT_FORMATS):
+            from admin.prometheus import exposition  # noqa: PLC0415 - most starts are not for a scrape
+
+            body, content_type = exposition(counts, champion, accept)
+            return Response(body, headers={"Content-Type": content_type})
+        # An instance writes every `activity_seconds`, and what was read is told for as long again.
+        return figures(counts, champion, 2 * settings.activity_seconds)
+
+    return router
+
+
+class _Totals:
+    """Reads the totals, and again only after some time: a scrape every few seconds would list the bucket each time."""
+
+    def __init__(self, store: ObjectStore, kept_seconds: float) -> None:
+        self._store = store
+        self._reader = ActivityReader(store)
+        self._kept_seconds = kept_seconds
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._known: tuple[Counts, str | None]
+
+    def read(self) -> tuple[Counts, str | None]:
+        """Return the merged counts and the champion's version."""
+        with self._lock:
+            moment = time.monotonic()
+            if moment - self._read_at >= self._kept_seconds:
+                current = pointer.read(self._store)
+                champion = current.pointer.champion.version if current else None
+                self._known = self._reader.read(_BEGINNING, now()), champion
+                self._read_at = moment
+            return self._known

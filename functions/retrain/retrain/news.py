@@ -1,0 +1,74 @@
+"""What people are told: of runs, of trials and of findings, each with the command that tells more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from retrain.alerts import Alert
+from retrain.findings import Finding
+from retrain.ledger import HELD, ON_TRIAL, PROMOTED, REJECTED
+from retrain.trials import Decision
+
+_TITLES = {
+    PROMOTED: "{candidate} is served now",
+    ON_TRIAL: "{candidate} passed the gate and is on trial",
+    HELD: "{candidate} passed the gate and waits for a person, because the pointer is pinned",
+    REJECTED: "{candidate} was not better than {champion}",
+}
+
+
+def of_run(record: Mapping[str, Any]) -> list[Alert]:
+    """Return the news of a run; a skipped one has none."""
+    outcome = record["outcome"]
+    if outcome not in _TITLES:
+        return []
+    name = record.get("version") or record["candidate"]
+    metrics = record.get("metrics", {})
+    figures = {each: metrics[each] for each in ("accuracy", "macro_f1") if each in metrics}
+    if record.get("p_value") is not None:
+        figures["p value of the gain"] = record["p_value"]
+    text = f"Retrain run {record['run_id']}: {outcome}. {'; '.join(record['reasons'])}."
+    command = f"./sentiloop models show {name}" if outcome != REJECTED else f"look at runs/{record['run_id']}.json"
+    return [Alert(f"{outcome}-{name}", _TITLES[outcome].format(**record), text, figures, command)]
+
+
+def of_failure(action: str, error: Exception) -> Alert:
+    """Return the alert of an action that failed; it clears when the action succeeds."""
+    return Alert(
+        failure_of(action),
+        f"{action} failed: {type(error).__name__}",
+        f"{error}. What is served stays as it is, and the next run goes on where this one stopped.",
+        {},
+        "sam logs, or the terminal of `make up`: the log of the retrain function",
+    )
+
+
+def failure_of(action: str) -> str:
+    """Return the cause of an action that fails."""
+    return f"failed-{action}"
+
+
+def of_trial(decision: Decision | None) -> list[Alert]:
+    """Return the news of a trial: that a challenger was withdrawn or crowned, or waits for a person."""
+    if decision is None or decision.action not in ("withdraw", "crown", "ask"):
+        return []
+    done = {"withdraw": "was withdrawn", "crown": "is served now", "ask": "waits for a person to decide"}
+    return [
+        Alert(
+            f"{decision.action}-{decision.version}",
+            f"The challenger {decision.version} {done[decision.action]}",
+            decision.reason,
+            decision.figures,
+            f"./sentiloop models diff {decision.champion} {decision.version}",
+        )
+    ]
+
+
+def questions_of(decision: Decision | None) -> list[str]:
+    """Return the cause under which a person would be asked about the challenger; it clears when nobody has to be."""
+    return [f"ask-{decision.version}"] if decision else []
+
+
+def of_finding(finding: Finding) -> Alert:
+    """Return the alert of something that the hourly look found; it clears when the look finds it no more."""
+    command = "the newest checks/…/report.html in the bucket; docs/operations.md says what to do"
+    return Alert(finding.cause, finding.title, finding.sentence, finding.figures, command)

@@ -1,0 +1,144 @@
+"""The hourly check as a whole: what it looks at, what it does about it, whom it tells, and what it notes."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from retrain.check import check
+from sentiloop import artefact, pointer, registry, trial
+from sentiloop.activity import Activity
+from sentiloop.activity_store import ActivityWriter
+from sentiloop.receipts import correction_key
+from sentiloop.records import now
+from sentiloop.scoring import Scorer
+from sentiloop.settings import Settings
+
+from tests.builders import make_correction, make_model
+from tests.faults.memory_store import MemoryStore
+
+SETTINGS = Settings(check_min_new=5, release_min_answers=1, release_min_hours=0)
+
+
+@dataclass
+class Runs:
+    """Stands for the retrain run: counts its calls and returns a record."""
+
+    store: MemoryStore
+    outcome: str = "rejected"
+    calls: int = 0
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self) -> dict[str, Any]:
+        self.calls += 1
+        return {
+            "run_id": f"run-{self.calls}",
+            "outcome": self.outcome,
+            "reasons": ["for a test"],
+            "champion": "v1",
+            "candidate": f"v{self.calls + 1}",
+        }
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """A bucket that serves v1, and holds v2."""
+    store = MemoryStore()
+    for version in ("v2", "v1"):
+        built = make_model(version=version, seed=int(version[1]))
+        registry.publish(store, version, built.manifest, {artefact.WEIGHTS: built.weights})
+    registry.promote(store, registry.find(store, "v1"), by="test", reason="the first")
+    return store
+
+
+@pytest.fixture
+def look(store: MemoryStore) -> Callable[..., dict[str, Any]]:
+    """Check at some hours from now."""
+    runs = Runs(store)
+
+    def look(hours: float = 0, settings: Settings = SETTINGS) -> dict[str, Any]:
+        found = check(store, settings, now() + timedelta(hours=hours), runs)
+        return {**found, "calls": runs.calls}
+
+    return look
+
+
+def correct(store: MemoryStore, count: int) -> None:
+    for number in range(count):
+        correction = make_correction(number, contributor=f"c{number}")
+        store.put(correction_key(correction.id), correction.to_line(), if_absent=True)
+
+
+def sent(store: MemoryStore) -> set[str]:
+    """The causes of all messages."""
+    return {key.split("/")[1] for key in store.keys("alerts/")}
+
+
+def test_without_cause_nothing_is_done_and_the_look_is_noted(
+    store: MemoryStore, look: Callable[..., dict[str, Any]]
+) -> None:
+    found = look()
+    assert (found["outcome"], found["cause"], found["calls"]) == ("skipped", None, 0)
+    noted = json.loads(store.get(found["check"]).body)
+    assert (noted["trial"], noted["cause"], noted["run"], noted["alerts"]) == (None, None, None, [])
+    assert store.get(found["check"].replace(".json", "/report.html")).body.startswith(b"<!doctype html>")
+    assert not sent(store)
+
+
+def test_new_corrections_start_a_run_of_which_people_are_told(
+    store: MemoryStore, look: Callable[..., dict[str, Any]]
+) -> None:
+    correct(store, 5)
+    found = look()
+    assert found["calls"] == 1
+    assert found["cause"] == "5 new corrections since v1"
+    assert "rejected-v2" in sent(store)
+    assert json.loads(store.get(found["check"]).body)["run"] == "run-1"
+
+
+def test_a_run_that_changed_nothing_is_not_repeated_every_hour(
+    store: MemoryStore, look: Callable[..., dict[str, Any]]
+) -> None:
+    correct(store, 5)
+    assert [look(hours)["calls"] for hours in (0, 1, 23, 24.5, 25.5)] == [1, 1, 1, 2, 2]
+
+
+def test_an_erasure_does_not_wait(store: MemoryStore, look: Callable[..., dict[str, Any]]) -> None:
+    correct(store, 5)
+    look()
+    store.put(registry.version_key("v1", registry.MARK), b"{}", if_absent=True)
+    assert look(1)["calls"] == 2
+
+
+def test_a_trial_goes_on_to_its_end_hour_by_hour(store: MemoryStore, look: Callable[..., dict[str, Any]]) -> None:
+    trial.begin(store, registry.find(store, "v2"), "canary", 0.1, by="test", reason="try it")
+    told = []
+    for hour in range(2):
+        count_answers(store)
+        told.append(json.loads(store.get(look(hour / 1_000)["check"]).body)["trial"]["action"])
+    assert told == ["advance", "crown"]
+    read = pointer.read(store)
+    assert read is not None
+    assert (read.pointer.champion.version, read.pointer.challenger) == ("v2", None)
+    assert "crown-v2" in sent(store)
+
+
+def count_answers(store: MemoryStore) -> None:
+    """Let both versions have answered, alike."""
+    writer = ActivityWriter(store, Activity(), SETTINGS)
+    prediction = Scorer(make_model().model).score("fine")
+    for version in ("v1", "v2"):
+        writer.activity.answered(version, [prediction] * 100, 0.5)
+        writer.activity.timed(version, 1.0, failed=False)
+    writer.activity.beside("v2", [(prediction, prediction)] * 100)
+    writer.write()
+
+
+def test_a_check_at_the_same_moment_notes_itself_once(store: MemoryStore, look: Callable[..., dict[str, Any]]) -> None:
+    moment = datetime(2026, 3, 1, 8, tzinfo=UTC)
+    runs = Runs(store)
+    first, second = (check(store, SETTINGS, moment, runs)["check"] for _ in range(2))
+    assert first == second
+    assert len(list(store.keys("checks/"))) == 2
