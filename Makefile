@@ -11,7 +11,7 @@ PIP_INSTALL := install --quiet --no-input --disable-pip-version-check --no-deps 
 RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/admin:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up retrain data test test-s3 check format contract baseline lock clean bench-accuracy bench-retrain \
+.PHONY: help up retrain event data test test-s3 check format contract baseline lock clean bench-accuracy bench-retrain \
 	bench-functions bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost \
 	bench-replay bench-gate bench-canaries bench-screening bench-scale attack \
 	bench-shadow bench-swap bench-trials bench-drift
@@ -26,6 +26,9 @@ up: .venv/local ## run the whole service on this machine: make up PORT=3000
 
 retrain: .venv/local ## learn from the corrections in the running `make up`
 	@$(RUN) -m infra.local.retrain
+
+event: .venv/local ## send the retrain function another event: make event EVENT='{"action": "check"}'
+	@$(RUN) -m infra.local.retrain '$(EVENT)'
 
 data: .venv/data ## import base data: make data NAME=sst2, or make data NAME=mine FROM=rows.csv
 	@$(RUN) -m infra.local.data $(NAME) $(if $(FROM),--path $(FROM))

@@ -1,4 +1,4 @@
-"""`make retrain`: run the retrain handler with an event, by default the one of the weekly schedule."""
+"""`make retrain` and `make event`: run the retrain handler with an event, by default the one of the weekly schedule."""
 
 import argparse
 import json
@@ -9,6 +9,8 @@ from infra.local.attach import FOLDER, attach
 from infra.local.up import ROOT
 
 SCHEDULED = ROOT / "infra" / "events" / "retrain-schedule.json"
+
+SHOWN = ("outcome", "cause", "version", "reasons", "metrics", "run_id", "check")
 
 
 def main() -> int:
@@ -21,7 +23,7 @@ def main() -> int:
     from retrain.app import handler  # noqa: PLC0415 - reads the environment
 
     result = handler(json.loads(arguments.event), None)
-    shown = {name: result[name] for name in ("outcome", "version", "reasons", "metrics", "run_id") if name in result}
+    shown = {name: result[name] for name in SHOWN if name in result}
     print(json.dumps(shown or result, indent=2))
     return 0
 

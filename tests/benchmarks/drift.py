@@ -15,7 +15,7 @@ from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
-from retrain.drift import ANOMALIES, VOCABULARY, compare, long_text, reference_bins, stability_index
+from retrain.drift import compare, long_text, reference_bins, stability_index
 from retrain.findings import findings_of
 from retrain.measures import measure, near_duplicates
 from retrain.reference import DIGITS, SHAPES, Reference, bundled, confusion_of, describe
@@ -110,7 +110,7 @@ class Watcher:
         confidence, unseen, *anomalies = others.T
         may |= confidence <= known["confidence"].mean * (1 - SETTINGS.drift_confidence_drop)
         may |= unseen - known["unseen"].mean >= SETTINGS.drift_unseen
-        may |= np.max(anomalies, axis=0) >= ANOMALIES
+        may |= np.max(anomalies, axis=0) >= SETTINGS.drift_anomalies
         shares = np.array([mean for mean, _ in self._reference.words.values()])
         variance = np.array([deviation**2 for _, deviation in self._reference.words.values()])
         middle = (shares + words) / 2
@@ -118,7 +118,7 @@ class Watcher:
         rest, rests = 1 - shares.sum(), 1 - words.sum(axis=1)
         divergence = (rel_entr(shares, middle) + rel_entr(words, middle)).sum(axis=1)
         divergence += rel_entr(rest, (rest + rests) / 2) + rel_entr(rests, (rest + rests) / 2)
-        return np.asarray(may | ((divergence / 2 - by_chance) / np.log(2) >= VOCABULARY**2))
+        return np.asarray(may | ((divergence / 2 - by_chance) / np.log(2) >= SETTINGS.drift_vocabulary**2))
 
 
 def main() -> int:

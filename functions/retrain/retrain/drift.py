@@ -23,8 +23,6 @@ FALSE_ALARMS_A_WEEK = 0.05
 LOOKS_A_WEEK = 24 * 7
 LEVEL = FALSE_ALARMS_A_WEEK / LOOKS_A_WEEK  # of one look, to be shared by all its signals
 PSI_BINS = 10
-VOCABULARY = 0.1  # Jensen-Shannon distance, of 0 to 1, from which words have changed; a library's customary default
-ANOMALIES = 0.05  # rise of the share of abnormal texts from which they are too many
 LONG = 0.99  # quantile of the reference beyond which a text is abnormally long
 KNOWN_ALPHABET = 0.01  # least share of the reference's texts that makes an alphabet a known one
 _TWO_SIDED_95 = 1.96
@@ -72,8 +70,8 @@ def compare(reference: Reference, window: Measured, repeated: float, settings: S
     signals.append(doubt_signal(reference, window.confidence, settings.drift_confidence_drop))
     signals.append(unseen_signal(reference, window.unseen, settings.drift_unseen))
     if reference.words:
-        signals.append(vocabulary_signal(reference, window.words))
-    return [*signals, *anomaly_signals(reference, window, repeated)]
+        signals.append(vocabulary_signal(reference, window.words, settings.drift_vocabulary))
+    return [*signals, *anomaly_signals(reference, window, repeated, settings.drift_anomalies)]
 
 
 def shape_signal(name: str, reference: Reference, values: Floats, threshold: float) -> Signal:
@@ -168,7 +166,7 @@ def unseen_signal(reference: Reference, unseen: Floats, threshold: float) -> Sig
     return Signal("drift-unseen", rise, threshold, p_value, len(unseen), around(rise, deviation), details)
 
 
-def vocabulary_signal(reference: Reference, words: NDArray[np.float32]) -> Signal:
+def vocabulary_signal(reference: Reference, words: NDArray[np.float32], threshold: float) -> Signal:
     """Compare the shares of the most frequent words.
 
     The size is the Jensen-Shannon distance, less what chance brings to it; the evidence is that of the word that
@@ -190,10 +188,10 @@ def vocabulary_signal(reference: Reference, words: NDArray[np.float32]) -> Signa
     ]
     p_value = min(1.0, len(known) * 2 * float(stats.norm.sf(np.abs(scores).max())))
     distance = float(np.sqrt(max(divergence - by_chance, 0.0)))
-    return Signal("drift-vocabulary", distance, VOCABULARY, p_value, len(words), details={"words": moved})
+    return Signal("drift-vocabulary", distance, threshold, p_value, len(words), details={"words": moved})
 
 
-def anomaly_signals(reference: Reference, window: Measured, repeated: float) -> Iterator[Signal]:
+def anomaly_signals(reference: Reference, window: Measured, repeated: float, threshold: float) -> Iterator[Signal]:
     """Yield the shares of texts that are abnormally long, in another alphabet, or alike, less the reference's."""
     limit, lengths = long_text(reference), reference.distributions["length"]
     alphabets = [name for name, share in reference.alphabets.items() if share >= KNOWN_ALPHABET or not name]
@@ -207,7 +205,7 @@ def anomaly_signals(reference: Reference, window: Measured, repeated: float) -> 
         rise, deviation = share - known, _share_deviation(share, len(window), known, reference.rows)
         p_value = float(_share_p_values(np.array([rise]), np.array([share]), len(window), known, reference.rows)[0])
         details = {"share": share, "reference_share": known}
-        yield Signal(cause, rise, ANOMALIES, p_value, len(window), around(rise, deviation), details)
+        yield Signal(cause, rise, threshold, p_value, len(window), around(rise, deviation), details)
 
 
 def long_text(reference: Reference) -> float:

@@ -38,7 +38,7 @@ def of_failure(action: str, error: Exception) -> Alert:
         f"{action} failed: {type(error).__name__}",
         f"{error}. What is served stays as it is, and the next run goes on where this one stopped.",
         {},
-        "sam logs, or the terminal of `make up`: the log of the retrain function",
+        "the log of the retrain function; on one machine what the command printed",
     )
 
 

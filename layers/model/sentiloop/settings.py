@@ -137,6 +137,12 @@ class Settings:
     drift_unseen: float = _setting(
         float, 0.15, "Rise of the share of words that the model never saw from which traffic has drifted.", 0, 1
     )
+    drift_vocabulary: float = _setting(
+        float, 0.1, "Jensen-Shannon distance of the frequent words' shares from which traffic has drifted.", 0, 1
+    )
+    drift_anomalies: float = _setting(
+        float, 0.05, "Rise of the share of odd texts (overlong, repeated, of another alphabet) that is no chance.", 0, 1
+    )
     stale_macro_f1: float = _setting(
         float, 0.80, "Macro F1 on recent fair corrections below which the model is stale.", 0, 1
     )
