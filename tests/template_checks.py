@@ -40,7 +40,9 @@ METRICS = {
     **{("Sentiloop", name): BY_VERSION for name in ("Confidence", "LowConfidence", "Disagreements")},
     **{("Sentiloop", name): [{"Function"}] for name in ("Feedback", "Confirmed")},
 }
-SEARCH = re.compile(r"SEARCH\('\{(\w+),([\w,]+)\} MetricName=\"(\w+)\"', '(Sum|Average|p\d\d)', \d+\)")
+SEARCH = re.compile(
+    r"SEARCH\('\{\"(\w+)/\$\{AWS::StackName\}\",([\w,]+)\} MetricName=\"(\w+)\"', '(Sum|Average|p\d\d)', \d+\)"
+)
 GRID_WIDTH = 24
 UNITS = {"minute": 1, "minutes": 1, "hour": 60, "hours": 60, "day": 1440, "days": 1440}
 CRON_FIELDS, DAY_OF_MONTH, DAY_OF_WEEK = 6, 2, 4
@@ -103,10 +105,15 @@ def handler_problems(template: Template, root: Path) -> Iterator[str]:
 
 
 def setting_problems(deployment: Deployment) -> Iterator[str]:
-    known = {variable(setting.name) for setting in fields(Settings)} | {"AWS_ENDPOINT_URL_S3"}
+    known = {variable(setting.name) for setting in fields(Settings)} | {
+        "AWS_ENDPOINT_URL_S3",
+        "POWERTOOLS_METRICS_NAMESPACE",
+    }
     for name, function in deployment.resources("AWS::Lambda::Function").items():
         given = function["Environment"]["Variables"]
         yield from (f"{name}: {unknown} is no setting" for unknown in sorted(given.keys() - known))
+        if given["POWERTOOLS_METRICS_NAMESPACE"] != "Sentiloop/${AWS::StackName}":
+            yield f"{name}: its metrics are not where the dashboard looks"
         try:
             Settings.from_env({key: str(value) for key, value in given.items() if key.startswith(PREFIX)})
         except SettingsError as problem:
@@ -200,6 +207,9 @@ def _line_problems(line: list[Any]) -> Iterator[str]:
     """What is wrong with [namespace, name, dimension, value, …, options], or with [{"expression": …}]."""
     if isinstance(line[0], str):
         namespace, name, *rest = line
+        if namespace == "Sentiloop":
+            yield f"Sentiloop {name} is counted by the stack's own namespace"
+        namespace = namespace.replace("Sentiloop/${AWS::StackName}", "Sentiloop")
         dimensions = {each for each in rest[::2] if isinstance(each, str)}
     elif found := SEARCH.fullmatch(line[0]["expression"]):
         namespace, dimensions, name = found[1], set(found[2].split(",")), found[3]

@@ -21,7 +21,7 @@ def page(shown: Page) -> str:
     rows = [_summary_row(summary) for summary in shown.items]
     head = ["version", "kind", "role", "created", "served since", "served for", "accuracy", "macro F1", "feedback"]
     pinned = "; the pointer is pinned" if shown.pinned else ""
-    return f"{_table(head, rows)}\n{len(shown.items)} of {shown.versions} versions{pinned}"
+    return printable_lines([_table(head, rows), f"{len(shown.items)} of {shown.versions} versions{pinned}"])
 
 
 def details(shown: Details) -> str:

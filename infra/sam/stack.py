@@ -64,6 +64,7 @@ def running(folder: Path, port: int, output: IO[Any] | None = None) -> Iterator[
             "SENTILOOP_CONTRIBUTOR_KEY": secrets.token_hex(32),
             "SENTILOOP_ADMIN_KEY": secrets.token_hex(32),
             "SENTILOOP_ALERT_TOPIC_ARN": "",
+            "POWERTOOLS_METRICS_NAMESPACE": "Sentiloop",
         }
         file = variables_file(folder, port)
         file.touch(mode=0o600)

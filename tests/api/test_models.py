@@ -145,6 +145,8 @@ class TestReading:
             ("/history", {"before": "x"}),
             ("/served_at", {}),
             ("/served_at", {"at": "soon"}),
+            ("/served_at", {"at": "0001-01-01T00:00:00+14:00"}),
+            ("/served_at", {"at": "9999-12-31T23:59:59-14:00"}),
             ("/diff", {"a": "v1"}),
             ("/diff", {"a": "v1", "b": "v2", "samples": "9999"}),
         ],

@@ -1,6 +1,7 @@
 """The predict function while a challenger is on trial: who answers whom, what is compared, and what trouble costs."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -238,6 +239,27 @@ class TestBothScore:
             ask(predict)
         shadow = counted(store, "v2")
         assert (shadow["requests"], shadow["errors"], shadow["answers"], sum(shadow["latency"])) == (3, 0, 0, 3)
+
+    @pytest.mark.parametrize("share", [0.0, 0.5])
+    def test_a_slow_challenger_does_not_make_the_champion_look_slow(
+        self, share: float, predict: Function, store: S3Store, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        on_trial, score = begin(share), Scorer.score
+        clients = one_of_each(on_trial) if share else ("a", "b")
+
+        def score_slowly(self: Scorer, text: str) -> Prediction:
+            if self.model.version == "v2":
+                time.sleep(0.2)
+            return score(self, text)
+
+        ask(predict)  # the first request loads what it needs
+        before = {version: counted(store, version)["milliseconds"] for version in ("v1", "v2")}
+        monkeypatch.setattr(Scorer, "score", score_slowly)
+        for client in clients:
+            ask(predict, client=client)
+        took = {version: counted(store, version)["milliseconds"] - before[version] for version in before}
+        assert took["v1"] < 100
+        assert took["v2"] >= 200
 
     def test_doubt_is_measured_against_the_version_that_answers(
         self, predict: Function, store: S3Store, promote: Promote

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiloop import artefact, pointer, registry
 from sentiloop.errors import StorageUnavailableError
+from sentiloop.history import History
 from sentiloop.pointer import CURRENT, Move, Pointer, Target, history_key
 from sentiloop.storage import ObjectStore
 
@@ -302,18 +303,18 @@ def move_at(store: ObjectStore, seconds: Sequence[int]) -> None:
 
 
 def generation_served_at(store: ObjectStore, second: int) -> int:
-    served = registry.served_at(store, EPOCH + timedelta(seconds=second))
+    served = History(store).served_at(EPOCH + timedelta(seconds=second))
     return served.generation if served else 0
 
 
 def test_what_served_when_is_in_the_history() -> None:
     store = library()
-    assert registry.served_at(store, EPOCH) is None
+    assert History(store).served_at(EPOCH) is None
     move_at(store, [10, 20, 30])
     assert [generation_served_at(store, second) for second in (9, 10, 19, 20, 29, 30, 99)] == [0, 1, 1, 2, 2, 3, 3]
-    assert registry.served_at(store, EPOCH + timedelta(seconds=20)) == history(store)[1]
+    assert History(store).served_at(EPOCH + timedelta(seconds=20)) == history(store)[1]
     elsewhere = (EPOCH + timedelta(seconds=20)).astimezone(timezone(timedelta(hours=-5)))
-    assert registry.served_at(store, elsewhere) == history(store)[1]
+    assert History(store).served_at(elsewhere) == history(store)[1]
 
 
 def test_no_move_serves_before_the_one_that_it_replaced() -> None:

@@ -29,6 +29,7 @@ from sentiloop.errors import (
     StorageUnavailableError,
     WriteConflictError,
 )
+from sentiloop.history import History
 from sentiloop.pointer import CURRENT, Pointer, Target, history_key
 from sentiloop.registry import version_key
 from sentiloop.serving import LiveModel
@@ -491,9 +492,9 @@ class Movers(RuleBasedStateMachine):
 
     def check_served_at(self) -> None:
         """What served when is known to within the error of the clocks, and the one move that was under way then."""
-        landed_at = self.witness.landed_at
+        landed_at, recorded = self.witness.landed_at, History(self.store)
         for second in {landed + error for landed in landed_at for error in (-MOST_SKEW, 0, MOST_SKEW)}:
-            served = registry.served_at(self.store, EPOCH + timedelta(seconds=second))
+            served = recorded.served_at(EPOCH + timedelta(seconds=second))
             generation = served.generation if served else 0
             least = bisect_right(landed_at, second - MOST_SKEW)
             assert least <= generation <= bisect_right(landed_at, second + MOST_SKEW) + 1

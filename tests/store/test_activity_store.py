@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentiloop.activity import Activity, merge
+from sentiloop.activity import MOST_VERSIONS, Activity, merge
 from sentiloop.activity_store import DAYS, HOURS, WRITTEN, ActivityReader, ActivityWriter, compact, read_activity
 from sentiloop.errors import StorageUnavailableError
 from sentiloop.s3 import S3Store
@@ -299,3 +299,21 @@ def with_a_crash(store: MemoryStore, at: int, moment: datetime) -> None:
         compact(broken, moment)
     except StorageUnavailableError:
         return
+
+
+def test_corrections_of_versions_that_never_were_do_not_swell_what_is_merged() -> None:
+    store = MemoryStore()
+    for part in range(4):
+        activity = Activity(lambda: START)
+        activity.timed("served", 1.0, failed=False)
+        for number in range(MOST_VERSIONS - 1):
+            activity.feedback(f"made up {part} {number}", confirmed=False)
+        ActivityWriter(store, activity, SETTINGS).write()
+    before = read_activity(store, BEGINNING, START + hours(1))["versions"]
+    for later in (hours(2), timedelta(days=3)):
+        compact(store, START + later)
+        versions = read_activity(store, BEGINNING, START + hours(5))["versions"]
+        assert len(versions) <= MOST_VERSIONS + 1 < len(before)
+        assert versions["served"]["requests"] == 4
+        for figure in ("feedback", "requests"):
+            assert sum(each[figure] for each in versions.values()) == sum(each[figure] for each in before.values())

@@ -23,7 +23,7 @@ from retrain.alerts import ALERTS, LONGEST_ATTEMPT, Alert, Notified, notify
 from retrain.webhook import Webhook
 from sentiloop.errors import SentiloopError, StorageUnavailableError
 from sentiloop.settings import Secret, Settings
-from sentiloop.sns import LONGEST_SUBJECT, NotSentError, SnsTopic
+from sentiloop.sns import LONGEST_SUBJECT, NoAnswerError, NotSentError, SnsTopic
 from sentiloop.storage import ObjectStore
 
 from tests.conftest import REGION
@@ -253,6 +253,28 @@ def test_a_channel_that_is_down_gets_everything_later_and_the_other_nothing_twic
     assert check(store, [], 4) == Notified((), (), ())
     once = {"Confidence fell": 1, "Over: Confidence fell": 1}
     assert channels.sent == {"topic": once, "webhook": once}
+
+
+def test_a_channel_that_does_not_answer_is_waited_for_once_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, waits, got = MemoryStore(), list[str](), Counter[str]()
+
+    def silent(subject: str, _text: str) -> None:
+        waits.append(subject)
+        raise NoAnswerError("no answer")
+
+    def send(subject: str, _text: str) -> None:
+        got[subject] += 1
+
+    monkeypatch.setattr(alerts, "_channels", lambda _settings: {"topic": send, "webhook": silent})
+    assert check(store, [DRIFT, STALE, NEWS], 0).unsent == (DRIFT.cause, STALE.cause, NEWS.cause)
+    assert len(waits) == 1
+    assert check(store, [DRIFT, STALE, NEWS], 1).unsent == (DRIFT.cause,)
+    assert len(waits) == 2
+    assert len(got) == got.total() == 3
+    monkeypatch.setattr(alerts, "_channels", lambda _settings: {"topic": None, "webhook": send})
+    assert check(store, [DRIFT, STALE, NEWS], 2).unsent == ()
+    assert len(got) == 3
+    assert got.total() == 6
 
 
 def test_of_two_runs_at_once_one_sends_again(channels: Channels) -> None:

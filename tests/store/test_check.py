@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from retrain import news
 from retrain.check import check
 from sentiloop import artefact, pointer, registry, trial
 from sentiloop.activity import Activity
 from sentiloop.activity_store import ActivityWriter
+from sentiloop.errors import StorageUnavailableError
 from sentiloop.receipts import correction_key
 from sentiloop.records import now
 from sentiloop.scoring import Scorer
@@ -122,7 +124,37 @@ def test_a_trial_goes_on_to_its_end_hour_by_hour(store: MemoryStore, look: Calla
     read = pointer.read(store)
     assert read is not None
     assert (read.pointer.champion.version, read.pointer.challenger) == ("v2", None)
-    assert "crown-v2" in sent(store)
+    assert any(cause.startswith("crown-v2-") for cause in sent(store))
+
+
+def test_what_a_trial_came_to_is_told_though_the_run_after_it_fails(store: MemoryStore) -> None:
+    def fail() -> dict[str, Any]:
+        raise MemoryError
+
+    trial.begin(store, registry.find(store, "v2"), "shadow", 0, by="test", reason="try it")
+    count_answers(store)
+    correct(store, 5)
+    with pytest.raises(MemoryError):
+        check(store, SETTINGS, now(), fail)
+    assert {cause.rpartition("-")[0] for cause in sent(store)} == {"crown-v2"}
+
+
+def test_two_trials_of_a_version_may_come_to_the_same_and_both_are_told(
+    store: MemoryStore, look: Callable[..., dict[str, Any]]
+) -> None:
+    store.put(registry.version_key("v2", registry.MARK), b"{}", if_absent=True)
+    for _ in range(2):
+        trial.begin(store, registry.find(store, "v2"), "shadow", 0, by="test", reason="try it")
+        look()
+    assert len([cause for cause in sent(store) if cause.startswith("withdraw-v2-")]) == 2
+
+
+def test_no_run_begins_while_a_challenger_is_on_trial(store: MemoryStore, look: Callable[..., dict[str, Any]]) -> None:
+    trial.begin(store, registry.find(store, "v2"), "canary", 0.1, by="test", reason="try it")
+    correct(store, 5)
+    assert look()["calls"] == 0
+    trial.withdraw(store, "v2", by="ada", reason="enough")
+    assert look(0.001)["calls"] == 1
 
 
 def count_answers(store: MemoryStore) -> None:
@@ -142,3 +174,10 @@ def test_a_check_at_the_same_moment_notes_itself_once(store: MemoryStore, look: 
     first, second = (check(store, SETTINGS, moment, runs)["check"] for _ in range(2))
     assert first == second
     assert len(list(store.keys("checks/"))) == 2
+
+
+def test_of_an_error_that_may_quote_a_text_people_are_told_the_type_alone() -> None:
+    told = news.of_failure("retrain", ValueError("my name is Ada"))
+    assert told.title == "retrain failed: ValueError"
+    assert "Ada" not in told.text
+    assert news.of_failure("check", StorageUnavailableError("no answer")).text.startswith("no answer. What is served")

@@ -113,6 +113,7 @@ def test_what_somebody_else_did_meanwhile_stands(store: MemoryStore) -> None:
     before = present(store)
     trial.crown(store, outdated, by="check", reason="")
     trial.advance(store, outdated, "canary", 1.0, by="check", reason="")
+    trial.give_up(store, outdated, by="check", reason="")
     trial.withdraw(store, "v3", by="check", reason="")
     assert present(store) == before
 

@@ -388,6 +388,31 @@ def test_what_somebody_else_did_meanwhile_stands(
     assert (stage.pointer.by, stage.pointer.champion.version) == ("ada", "v1")
 
 
+def begin_anew(stage: Stage) -> None:
+    withdraw(stage)
+    stage.moment += timedelta(seconds=1)
+    stage.begin(0.1)
+
+
+@pytest.mark.parametrize("meanwhile", [pin, begin_anew])
+def test_what_is_worse_is_not_withdrawn_from_what_somebody_moved_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Stage], None]
+) -> None:
+    stage.begin(0.5)
+    stage.answer()
+    stage.moment += 3 * HOUR
+    stage.report(20, "v2")
+
+    def interrupted(*arguments: object) -> object:
+        found = read_reports(*arguments)  # type: ignore[arg-type]
+        meanwhile(stage)
+        return found
+
+    monkeypatch.setattr(trials, "read_reports", interrupted)
+    assert stage.look(HOUR).action == "hold"
+    assert stage.share is not None
+
+
 def test_two_looks_at_once_do_the_same_thing_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.begin(0.1)
     stage.answer()

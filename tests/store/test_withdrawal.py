@@ -13,7 +13,7 @@ from retrain.erasures import Erasure
 from retrain.rebuild import RebuildError, rebuild
 from retrain.run import retrain
 from retrain.train import Recipe
-from sentiloop import artefact, pointer, registry
+from sentiloop import artefact, pointer, registry, trial
 from sentiloop.bundled import baseline
 from sentiloop.receipts import correction_id, correction_key, read_outcome
 from sentiloop.records import now, timestamp
@@ -144,10 +144,22 @@ def test_where_no_feedback_is_left_the_anchor_is_served_again(erased: MemoryStor
         erase_person(store, person)
     record = retrain(store, ASK_FOR_GAIN, RECIPE, by="test")
     assert (record["outcome"], record["version"]) == ("promoted", baseline().version)
-    assert f"{baseline().version}, the model of the base data, is served instead of {before}" in record["reasons"][0]
+    assert f"{baseline().version}, of the base data alone, has to be served instead of {before}" in record["reasons"][0]
     assert served(store) == baseline().version
     assert cause_of(store) is None
     assert retrain(store, PROMOTE_ALL, RECIPE, by="test")["outcome"] == "skipped"
+
+
+def test_where_no_feedback_is_left_a_pinned_pointer_waits_for_a_person(erased: MemoryStore) -> None:
+    store, before = erased.copy(), served(erased)
+    for person in (1, 2):
+        erase_person(store, person)
+    trial.pin(store, True, by="ada", reason="a fair")
+    record = retrain(store, ASK_FOR_GAIN, RECIPE, by="test")
+    found = pointer.read(store)
+    assert found is not None
+    assert (record["outcome"], record["version"]) == ("held", baseline().version)
+    assert (served(store), found.pointer.pinned) == (before, True)
 
 
 def test_what_a_version_before_learned_is_learned_again_under_a_new_name(erased: MemoryStore) -> None:

@@ -76,7 +76,13 @@ MISTAKES = {
         'MetricName=\\"Predictions\\"', 'MetricName=\\"Prediction\\"', "not counted", dashboard_problems
     ),
     "a widget by dimensions that nothing is counted by": Mistake(
-        "{Sentiloop,Function,Version}", "{Sentiloop,Version}", "not counted", dashboard_problems
+        '{\\"Sentiloop/${AWS::StackName}\\",Function,Version}',
+        '{\\"Sentiloop/${AWS::StackName}\\",Version}',
+        "not counted",
+        dashboard_problems,
+    ),
+    "a line in a namespace of no stack": Mistake(
+        '["Sentiloop/${AWS::StackName}", "LowConfidence"', '["Sentiloop", "LowConfidence"', "own", dashboard_problems
     ),
     "a widget on another one": Mistake('"x": 8, "y": 6', '"x": 7, "y": 6', "on another", dashboard_problems),
     "an alarm that the dashboard forgets": Mistake(

@@ -73,13 +73,14 @@ class Answering:
             if scorer is served.scorer:
                 raise
             _say(scorer, error)
-            self._activity.timed(scorer.model.version, _milliseconds_since(started), failed=True)
-            note(request, version=served.model.version)
+            took = _milliseconds_since(started)
+            self._activity.timed(scorer.model.version, took, failed=True)
+            note(request, version=served.model.version, others_ms=took)
             return _answers(served.scorer, texts, explained)
-        return answers._replace(beside=self._beside(served, scorer, texts, answers.predictions))
+        return answers._replace(beside=self._beside(request, served, scorer, texts, answers.predictions))
 
     def _beside(
-        self, served: Served, answering: Scorer, texts: Sequence[str], answered: list[Prediction]
+        self, request: Request, served: Served, answering: Scorer, texts: Sequence[str], answered: list[Prediction]
     ) -> Beside | None:
         """Let the version that did not answer score the texts too, and count how the two differ."""
         challenger = served.challenger
@@ -92,8 +93,10 @@ class Answering:
             predictions = list(map(other.score, texts))
         except Exception as error:  # noqa: BLE001 - there is an answer already
             _say(other, error)
+        took = _milliseconds_since(started)
+        note(request, others_ms=took)
         if served.on_trial and served.on_trial.mode == "shadow":
-            self._activity.timed(other.model.version, _milliseconds_since(started), failed=predictions is None)
+            self._activity.timed(other.model.version, took, failed=predictions is None)
         if predictions is None:
             return None
         pairs = (answered, predictions) if other is challenger else (predictions, answered)

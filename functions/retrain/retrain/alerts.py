@@ -4,7 +4,7 @@ A message is an immutable object in the bucket, `alerts/<cause>/<number>.json`; 
 even ones that it cleared. Of two runs at once one creates it, and that one sends it. What was sent is written down
 afterwards, a channel at a time (`<number>-sent-<channel>.json`), so a message reaches every channel at least once: what
 was not taken, or was under way when a run ended, a later run sends again (`<number>-attempt-<n>.json`). It could then
-arrive twice; it cannot be lost.
+arrive twice; it cannot be lost. A channel that does not answer is not waited for twice in a run, however much is left.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 from sentiloop.errors import WriteConflictError
 from sentiloop.records import now, timestamp, to_json
 from sentiloop.settings import Settings
-from sentiloop.sns import LONGEST_SUBJECT, NotSentError, SnsTopic
+from sentiloop.sns import LONGEST_SUBJECT, NoAnswerError, NotSentError, SnsTopic
 from sentiloop.storage import ObjectStore, create
 
 from retrain.webhook import Webhook
@@ -197,12 +197,13 @@ def _created(store: ObjectStore, key: str, content: Mapping[str, Any]) -> bool:
 
 
 def _left_over(
-    store: ObjectStore, threads: Mapping[str, _Thread], channels: Collection[str], moment: datetime
+    store: ObjectStore, threads: Mapping[str, _Thread], channels: Mapping[str, Send | None], moment: datetime
 ) -> Iterator[_Message]:
     """Yield what did not reach every channel and is nobody else's to send, oldest of a cause first."""
     for cause, thread in sorted(threads.items()):
         for number in range(1, thread.messages + 1):
-            if thread.sent[number] >= set(channels):
+            missing = channels.keys() - thread.sent[number]
+            if all(channels[name] is _no_answer for name in missing):
                 continue
             attempts = thread.attempts[number]
             content = _read(store, _key(cause, number))
@@ -228,7 +229,7 @@ def _channels(settings: Settings) -> dict[str, Send | None]:
 def _deliver(
     store: ObjectStore,
     settings: Settings,
-    channels: Mapping[str, Send | None],
+    channels: dict[str, Send | None],
     message: _Message,
     sent: Collection[str] = (),
 ) -> list[str]:
@@ -247,9 +248,16 @@ def _deliver(
         except NotSentError as error:
             log.error("alert %s was not sent, and will be again: %s", message.cause, error)
             failed.append(message.cause)
+            if isinstance(error, NoAnswerError):
+                channels[name] = _no_answer
         else:
             _created(store, _key(message.cause, message.number, f"-sent-{name}"), {"sent": send is not None})
     return failed
+
+
+def _no_answer(_subject: str, _text: str) -> None:
+    """Stand for a channel that did not answer in this run."""
+    raise NotSentError("there was no answer just before")
 
 
 def _subject(title: str) -> str:

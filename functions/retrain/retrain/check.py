@@ -42,14 +42,19 @@ def check(
     record_promotions(store)
     with step("compact"):
         activity_store.compact(store, moment)
+    # People are told of each thing as soon as it is known: what comes after it may fail, and be done again without it.
     with step("trial"):
         decision = look(store, settings, moment)
+        told = news.of_trial(decision)
+        alerts.notify(store, settings, told, news.questions_of(decision))
     with step("watch"):
         watched = watch(store, settings, moment)
+        found = list(map(news.of_finding, watched.findings))
+        alerts.notify(store, settings, found, watched.looked_at)
     cause = _cause(store, settings, moment, watched)
     run = retrain() if cause else {"outcome": SKIPPED, "reasons": ["no cause to retrain"]}
-    told = [*news.of_trial(decision), *news.of_run(run), *map(news.of_finding, watched.findings)]
-    alerts.notify(store, settings, told, [*watched.looked_at, *news.questions_of(decision)])
+    of_run = news.of_run(run)
+    alerts.notify(store, settings, of_run, ())
     record = {
         "schema": "check/1",
         "at": timestamp(moment),
@@ -57,7 +62,7 @@ def check(
         "watched": watched.described(),
         "cause": cause,
         "run": run.get("run_id"),
-        "alerts": [each.cause for each in told],
+        "alerts": [each.cause for each in (*told, *found, *of_run)],
     }
     name = f"{CHECKS}{timestamp(moment)}"
     create(store, f"{name}/report.html", write_report(watched, record))
@@ -66,10 +71,16 @@ def check(
 
 
 def _cause(store: ObjectStore, settings: Settings, moment: datetime, watched: Watched) -> str | None:
-    """Return the cause to retrain now, or None."""
-    champion = registry.fetch(store, bootstrap(store).champion)
+    """Return the cause to retrain now, or None.
+
+    During a trial nothing but an erasure is one: a new candidate would take the challenger's place, day after day.
+    """
+    current = bootstrap(store)
+    champion = registry.fetch(store, current.champion)
     if registry.is_marked(store, champion.version):
         return f"{champion.version} {ERASED}"
+    if current.challenger:
+        return None
     causes = [finding.sentence for finding in watched.findings if finding.action in ("retrain", "both")]
     learned = champion.manifest.get("data", {}).get("feedback", {}).get("stored", 0)
     new = memory.count_stored(store) - learned

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sentiloop.errors import SentiloopError
+
 from retrain.alerts import Alert
 from retrain.findings import Finding
 from retrain.ledger import HELD, ON_TRIAL, PROMOTED, REJECTED
 from retrain.trials import Decision
 
+_WITHOUT_MARKS = str.maketrans("", "", "-:")
 _TITLES = {
     PROMOTED: "{candidate} is served now",
     ON_TRIAL: "{candidate} passed the gate and is on trial",
@@ -32,11 +35,15 @@ def of_run(record: Mapping[str, Any]) -> list[Alert]:
 
 
 def of_failure(action: str, error: Exception) -> Alert:
-    """Return the alert of an action that failed; it clears when the action succeeds."""
+    """Return the alert of an action that failed; it clears when the action succeeds.
+
+    An error that is none of ours stays in the log: it may quote a text of somebody.
+    """
+    said = f"{error.message}. " if isinstance(error, SentiloopError) else ""
     return Alert(
         failure_of(action),
         f"{action} failed: {type(error).__name__}",
-        f"{error}. What is served stays as it is, and the next run goes on where this one stopped.",
+        f"{said}What is served stays as it is, and the next run goes on where this one stopped.",
         {},
         "the log of the retrain function; on one machine what the command printed",
     )
@@ -54,7 +61,7 @@ def of_trial(decision: Decision | None) -> list[Alert]:
     done = {"withdraw": "was withdrawn", "crown": "is served now", "ask": "waits for a person to decide"}
     return [
         Alert(
-            f"{decision.action}-{decision.version}",
+            _cause_of(decision, decision.action),
             f"The challenger {decision.version} {done[decision.action]}",
             decision.reason,
             decision.figures,
@@ -65,7 +72,12 @@ def of_trial(decision: Decision | None) -> list[Alert]:
 
 def questions_of(decision: Decision | None) -> list[str]:
     """Return the cause under which a person would be asked about the challenger; it clears when nobody has to be."""
-    return [f"ask-{decision.version}"] if decision else []
+    return [_cause_of(decision, "ask")] if decision else []
+
+
+def _cause_of(decision: Decision, action: str) -> str:
+    """Name the version and its trial: it may come to the same in another one."""
+    return f"{action}-{decision.version}-{decision.began_at.translate(_WITHOUT_MARKS)}"
 
 
 def of_finding(finding: Finding) -> Alert:

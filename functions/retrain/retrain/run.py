@@ -21,7 +21,7 @@ from retrain.judge import Judged, judge
 from retrain.ledger import PROMOTED, REJECTED, SKIPPED, Decision, settle, write_record
 from retrain.noise import estimate_noise
 from retrain.recovery import record_promotions
-from retrain.release import move_to, release
+from retrain.release import release
 from retrain.report import write_report
 from retrain.snapshot import store_snapshot
 from retrain.splits import TRAIN
@@ -62,7 +62,8 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
     """Train, judge and release; return the run record, or None if champion or corrections were taken away meanwhile."""
     if task.has_to_go and not task.snapshot.manifest["corrections"]["rows"]:
         back = record_of_return(task.champion, task.anchor)
-        return back if move_to(store, task.champion, task.anchor.target, by, "; ".join(back["reasons"])) else None
+        outcome = release(store, task.champion, task.anchor.target, "at_once", (), by=by, reasons=back["reasons"])
+        return {**back, "outcome": outcome} if outcome else None
     rows = task.snapshot.rows
     training = rows[rows["side"] == TRAIN]
     samples = draw_samples(store, task.snapshot, recipe.sample_rows)

@@ -72,6 +72,7 @@ class Decision:
     Attributes:
         action: withdraw, hold (wait), ask (a person has to decide), advance (more clients) or crown (serve to all).
         version: the challenger.
+        began_at: when its trial began.
         champion: the version that is served when the look begins.
         mode: the challenger's mode then.
         share: its share of the clients then.
@@ -85,6 +86,7 @@ class Decision:
 
     action: Action
     version: str
+    began_at: str
     champion: str
     mode: str
     share: float
@@ -216,6 +218,7 @@ def _decision(known: Known, action: Action, reason: str) -> Decision:
     return Decision(
         action=action,
         version=known.challenger.target.version,
+        began_at=known.challenger.began_at,
         champion=known.champion,
         mode=known.challenger.mode,
         share=known.challenger.share,
@@ -242,7 +245,7 @@ def _pinned(decision: Decision) -> Decision:
 def _act(store: ObjectStore, challenger: Challenger, decision: Decision) -> Decision:
     """Move the pointer as was decided and return the decision, or a hold if somebody else's move stands instead."""
     if decision.action == "withdraw":
-        moved = trial.withdraw(store, decision.version, by=BY, reason=decision.reason)
+        moved = trial.give_up(store, challenger, by=BY, reason=decision.reason)
         done = moved.champion.version == decision.champion and moved.challenger is None
     elif decision.action == "advance":
         share = decision.next_share or 1.0

@@ -14,7 +14,7 @@ REFERENCE, PRESENT = "#9aa5b1", "#0b62c4"
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1c2430}
 table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #c8d0da;padding:.25rem .6rem;text-align:right}
 th:first-child,td:first-child{text-align:left}svg{margin:.5rem 1rem .5rem 0}figcaption{font-weight:600}
-figure{display:inline-block;margin:0}pre{background:#f4f6f9;padding:1rem;white-space:pre-wrap}"""
+figure{display:inline-block;margin:0}pre{background:#f4f6f9;padding:1rem;white-space:pre-wrap;overflow-wrap:anywhere}"""
 _SHAPES = {"drift-length": "words", "drift-confidence": "confidence", "drift-score": "score"}
 
 
@@ -73,7 +73,8 @@ def _row(signal: Signal) -> list[str]:
 def _shape(signal: Signal, name: str) -> str:
     """Return the shares of the bins, each named by its upper edge."""
     edges = signal.details["edges"]
-    names = [f"≤ {edge:.2g}" for edge in edges] + ([f"> {edges[-1]:.2g}"] if edges else ["all"])
+    shown = [f"{edge:.0f}" if abs(edge) >= 10 else f"{edge:.2g}" for edge in edges]  # noqa: PLR2004 - what fits below a bar
+    names = [f"≤ {edge}" for edge in shown] + ([f"> {shown[-1]}"] if shown else ["all"])
     return _figure(name, names, signal.details["reference_shares"], signal.details["shares"])
 
 

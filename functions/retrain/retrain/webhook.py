@@ -4,7 +4,7 @@ from html import escape
 from ipaddress import ip_address
 
 import urllib3
-from sentiloop.sns import NotSentError
+from sentiloop.sns import NoAnswerError, NotSentError
 from urllib3.exceptions import HTTPError, LocationParseError
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 10.0
@@ -26,7 +26,8 @@ class Webhook:
         """Post a message once.
 
         Raises:
-            NotSentError: the answer is not a 2xx or does not come, or the URL is none to post to.
+            NotSentError: the answer is not a 2xx, or the URL is none to post to.
+            NoAnswerError: the answer does not come.
         """
         if not _is_allowed(self._url):
             raise NotSentError("the webhook's URL has to begin with https://")
@@ -35,8 +36,8 @@ class Webhook:
         try:
             with urllib3.PoolManager() as pool:  # without retries no redirect is followed either
                 answer = pool.request("POST", self._url, json=body, timeout=self._timeout, retries=False)
-        except HTTPError as error:
-            raise NotSentError(f"the webhook does not answer: {type(error).__name__}") from None  # its text has the URL
+        except HTTPError as error:  # its text has the URL
+            raise NoAnswerError(f"the webhook does not answer: {type(error).__name__}") from None
         if not 200 <= answer.status < 300:  # noqa: PLR2004
             raise NotSentError(f"the webhook answered {answer.status}")
 

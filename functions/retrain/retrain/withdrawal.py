@@ -33,7 +33,7 @@ def waive_gain(judged: Judged, champion: Champion, anchor: Anchor) -> Judged:
 def record_of_return(champion: Champion, anchor: Anchor) -> dict[str, Any]:
     """Return what the run record says where no feedback is left to learn from."""
     served, version = champion.target.version, anchor.target.version
-    left = f"no feedback is left to learn from: {version}, the model of the base data, is served instead of {served}"
+    left = f"no feedback is left to learn from: {version}, of the base data alone, has to be served instead of {served}"
     reasons = [left, f"{served} {ERASED}"]
     names = {"champion": served, "candidate": version, "anchor": version, "version": version}
     return {"outcome": PROMOTED, "reasons": reasons, **names}

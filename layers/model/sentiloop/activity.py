@@ -16,7 +16,7 @@ from sentiloop.scoring import Prediction
 SCHEMA = "activity/1"
 LATENCY_BOUNDS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0)
 CONFIDENCE_BINS = 20
-MOST_VERSIONS = 50  # counted by name between two writes: a correction may name any, and a document stays small
+MOST_VERSIONS = 50  # counted by name in a document: a correction may name any, and a document stays small
 
 Counts = dict[str, Any]
 
@@ -114,6 +114,16 @@ def merge(parts: Iterable[Mapping[str, Any]]) -> Counts:
     return merged
 
 
+def bounded(counts: Counts) -> Counts:
+    """Return a sum with as many versions by name as a document has, the busiest, and the others under none."""
+    busiest = sorted(counts["versions"], key=lambda version: _work(counts["versions"][version]), reverse=True)
+    versions: dict[str, Counts] = {}
+    for place, version in enumerate(busiest):
+        named = versions.setdefault(version if place < MOST_VERSIONS else "", _no_answers())
+        _add_all(named, counts["versions"][version])
+    return {**counts, "versions": versions}
+
+
 def percentile(counts: Sequence[int], share: float) -> float | None:
     """Return the latency that a share of the requests stays within, in milliseconds; None without requests.
 
@@ -130,6 +140,10 @@ def percentile(counts: Sequence[int], share: float) -> float | None:
         return LATENCY_BOUNDS_MS[-1]
     low, high = (0.0, *LATENCY_BOUNDS_MS)[number : number + 2]
     return low + (high - low) * max(0.0, 1 - (reached - wanted) / counts[number])
+
+
+def _work(counts: Counts) -> tuple[int, ...]:
+    return counts["answers"], counts["requests"], counts["beside"]["texts"], counts["feedback"]
 
 
 def _nothing() -> Counts:

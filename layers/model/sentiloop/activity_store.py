@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sentiloop.activity import Activity, Counts, merge
+from sentiloop.activity import Activity, Counts, bounded, merge
 from sentiloop.errors import SentiloopError, StorageUnavailableError, WriteConflictError
 from sentiloop.records import to_json
 from sentiloop.settings import Settings
@@ -155,7 +155,7 @@ def compact(store: ObjectStore, moment: datetime) -> int:
         end = datetime.fromisoformat(f"{day}T00:00:00+00:00") + timedelta(days=1)
         if end + timedelta(hours=2 * LATE_HOURS) <= moment:  # twice, for a clock that is not ours
             parts = _fetch(store, list(store.keys(f"{HOURS}{day}")))
-            made += create(store, f"{DAYS}{day}.json", to_json(merge(parts.values())))
+            made += create(store, f"{DAYS}{day}.json", to_json(bounded(merge(parts.values()))))
     return made
 
 
@@ -168,7 +168,7 @@ def _merge_hour(store: ObjectStore, hour: str, written: list[str]) -> int:
         if not left:
             return 0
         number = f"-{len(before) + 1}" if before else ""
-        document = {**merge(_fetch(store, left).values()), "covers": [_name(key) for key in left]}
+        document = {**bounded(merge(_fetch(store, left).values())), "covers": [_name(key) for key in left]}
         try:
             if create(store, f"{HOURS}{hour}{number}.json", to_json(document)):
                 return 1

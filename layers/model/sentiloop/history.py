@@ -49,7 +49,15 @@ class History:
         return self._read(range(first, max(first - limit, 0), -1))
 
     def served_at(self, moment: datetime) -> Pointer | None:
-        """Return what `registry.served_at` does."""
+        """Return the move that held at a moment, or None if that was before the first model.
+
+        Every mover stamps its own clock, so a move may bear an earlier time than the one before it. The order is that
+        of the generations: a move holds from its own time on, but never before its predecessor does. So the answer is
+        as good as the worst clock so far; a move that was cut short counts from when it was recorded.
+
+        Args:
+            moment: a time with its zone.
+        """
         until, served, last = timestamp(moment), None, self._last_generation()
         for first in range(1, last + 1, BATCH):
             for move in self._read(range(first, min(first + BATCH, last + 1))):
@@ -68,8 +76,10 @@ class History:
         return generation
 
     def _read(self, generations: Iterable[int]) -> list[Pointer]:
+        wanted = list(generations)
         with ThreadPoolExecutor(READERS) as pool:
-            return [move for move in pool.map(self._entry, generations) if move]
+            list(pool.map(self._entry, [each for each in wanted if each not in self._kept]))
+        return [self._kept[each] for each in wanted if each in self._kept]
 
     def _entry(self, generation: int) -> Pointer | None:
         if generation not in self._kept:

@@ -96,8 +96,9 @@ def note(request: Request, **facts: Any) -> None:
 
     Args:
         request: the request.
-        facts: `version` that answers, best noted before it does, so that a failure counts against it; `label` of a
-            single prediction; `confidence` of it, or the list of them of a batch; the counts `texts`,
+        facts: `version` that answers, best noted before it does, so that a failure counts against it; `others_ms`, the
+            milliseconds that another version took meanwhile, which do not count against it; `label` of a single
+            prediction; `confidence` of it, or the list of them of a batch; the counts `texts`,
             `low_confidence`, `disagreements`, `feedback` and `confirmed`.
     """
     _facts(request.scope).update(facts)
@@ -146,7 +147,7 @@ class _Watch:
         activity, code, facts = self._writer.activity, scope.setdefault("state", {}).get("code"), _facts(scope)
         activity.request(self._function, status, code, milliseconds)
         if version := facts.get("version"):
-            activity.timed(version, milliseconds, status >= SERVER_FAULT)
+            activity.timed(version, milliseconds - facts.get("others_ms", 0.0), status >= SERVER_FAULT)
         lines.emit(
             function=self._function,
             request_id=request_id(scope),

@@ -38,6 +38,7 @@ class _StandardOutput(logging.StreamHandler[TextIO]):
 
 _logger = Logger(service=NAME, level="INFO", logger_handler=_StandardOutput(), location=None, utc=True)
 logging.getLogger(NAME).propagate = False  # Lambda's own handler would write each line again
+logging.getLogger("mangum").setLevel(logging.WARNING)  # its line of a request has the path as it was asked for
 
 
 def redirect(handler: logging.Handler) -> None:

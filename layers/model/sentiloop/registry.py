@@ -1,14 +1,12 @@
 """Versions in the bucket: publishing them whole, fetching them checked, promoting them and rolling back."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from hashlib import sha256
 
 from sentiloop import artefact, pointer
 from sentiloop.artefact import Model
 from sentiloop.errors import ArtefactError, ObjectNotFoundError, PointerError
 from sentiloop.pointer import Move, Pointer, Target
-from sentiloop.records import timestamp
 from sentiloop.storage import ObjectStore, create
 
 MARK = "erased.json"  # beside a version's files: it learned from corrections that were erased
@@ -116,24 +114,6 @@ def rollback(store: ObjectStore, *, by: str, reason: str, away_from: str | None 
     moved = pointer.move(store, decide)
     assert moved is not None  # noqa: S101 - `decide` moves or raises
     return moved
-
-
-def served_at(store: ObjectStore, moment: datetime) -> Pointer | None:
-    """Return what the history says was served at a moment, or None if that was before the first model.
-
-    Every mover stamps its own clock, so an entry may bear an earlier time than the one before it. The order is that of
-    the generations: an entry serves from its own time on, but never before its predecessor does. So the answer is as
-    good as the worst clock so far; a move that was cut short counts from when it was recorded.
-
-    Args:
-        store: where the history is.
-        moment: a time with its zone.
-    """
-    until = timestamp(moment)
-    served, following = None, pointer.read_history(store, 1)
-    while following and following.at <= until:
-        served, following = following, pointer.read_history(store, following.generation + 1)
-    return served
 
 
 def _check_same(store: ObjectStore, key: str, body: bytes) -> None:

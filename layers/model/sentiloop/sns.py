@@ -16,6 +16,10 @@ class NotSentError(SentiloopError):
     """Raise when a message was not taken; it may be sent again."""
 
 
+class NoAnswerError(NotSentError):
+    """Raise when nobody answered: the next message would wait as long in vain."""
+
+
 class SnsTopic:
     """One topic. Endpoint and credentials come from the standard AWS environment variables, the region from its ARN.
 
@@ -45,11 +49,12 @@ class SnsTopic:
             text: up to 256 KB.
 
         Raises:
-            NotSentError: SNS did not take it, or its reply did not come.
+            NotSentError: SNS did not take it.
+            NoAnswerError: its reply did not come.
         """
         try:
             self._client.publish(TopicArn=self._arn, Subject=subject, Message=text)
         except ClientError as error:
             raise NotSentError(f"the topic answered {error.response.get('Error', {}).get('Code', '')}") from error
         except (BotoCoreError, OSError) as error:
-            raise NotSentError(f"the topic does not answer: {type(error).__name__}") from error
+            raise NoAnswerError(f"the topic does not answer: {type(error).__name__}") from error

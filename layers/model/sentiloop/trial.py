@@ -107,6 +107,17 @@ def withdraw(store: ObjectStore, version: str, *, by: str, reason: str) -> Point
     return _moved(store, decide)
 
 
+def give_up(store: ObjectStore, challenger: Challenger, *, by: str, reason: str) -> Pointer:
+    """End a trial, if its challenger still is what the pointer names and nobody pinned the pointer."""
+
+    def decide(current: Pointer | None) -> Move | None:
+        if current is None or current.challenger != challenger or current.pinned:
+            return None
+        return _move(current, by, reason, None)
+
+    return _moved(store, decide)
+
+
 def pin(store: ObjectStore, pinned: bool, *, by: str, reason: str) -> Pointer:
     """Keep everybody but people from moving the pointer, or allow it again; a trial goes on without advancing."""
 
