@@ -45,6 +45,7 @@ NESTED = (
     "Latency",
     "Feedback",
     "Beside",
+    "SliceOfBeside",
     "ModelSummary",
     "TenureEntry",
     "PointerEntry",
@@ -170,6 +171,15 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return f"<table><tr>{cells}</tr>{body}</table>"
 
 
+def _as_variable(default: Any) -> str:
+    """Return a default as one would write it into the environment."""
+    if default is None or isinstance(default, Secret):
+        return ""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
 def settings_page() -> str:
     """Return the table of all settings, as Markdown."""
     lines = [
@@ -183,8 +193,8 @@ def settings_page() -> str:
         "|---|---|---|",
     ]
     for setting in fields(Settings):
-        default = "" if isinstance(setting.default, Secret) or setting.default in (None, ()) else setting.default
-        shown = f"`{str(default).lower() if isinstance(default, bool) else default}`" if default != "" else ""
+        default = _as_variable(setting.default)
+        shown = f"`{default}`" if default else ""
         lines.append(f"| `{variable(setting.name)}` | {shown} | {setting.metadata['doc']} |")
     return "\n".join([*lines, ""])
 

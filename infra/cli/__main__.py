@@ -4,9 +4,15 @@ import argparse
 import sys
 from typing import NoReturn
 
-from sentiloop.errors import SentiloopError
+from sentiloop.errors import SentiloopError, StorageUnavailableError
 
-from infra.cli.stopping import INTERRUPTED_STATUS, MISUSE_STATUS, StoppedError
+from infra.cli.stopping import (
+    INTERRUPTED_STATUS,
+    MISUSE_STATUS,
+    ReaderLeftError,
+    StoppedError,
+    close_standard_output,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -19,16 +25,28 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()  # here a reader who left, such as `head`, can still be taken note of
+        return status
     except StoppedError as stopped:
         return stopped.status
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
     except SentiloopError as error:
-        print(f"sentiloop: {error.message}. {error.hint}", file=sys.stderr)
+        print(f"sentiloop: {error.message}. {_hint(error)}", file=sys.stderr)
+    except BrokenPipeError:
+        close_standard_output()
+        return ReaderLeftError.status
     except OSError as error:
         print(f"sentiloop: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
     return MISUSE_STATUS
+
+
+def _hint(error: SentiloopError) -> str:
+    """Return the way out for somebody at a terminal; of storage that is away, the usual one is for senders of HTTP."""
+    if isinstance(error, StorageUnavailableError) and error.hint == StorageUnavailableError.hint:
+        return "Check that the bucket exists and answers."
+    return error.hint
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -95,7 +95,10 @@ def _agreed() -> bool:
 
 
 def _result(plan: "Plan", denied: int) -> str:
-    lines = [f"Erased; {plan.erasure.key} records it, and the receipts say so."]
+    if plan.rows or plan.counts:
+        lines = [f"Erased; {plan.erasure.key} records it, and the receipts say so."]
+    else:
+        lines = [f"Nothing was left to erase; {plan.erasure.key} records what was."]
     if denied:
         lines.append(
             f"{denied} versions stay, as deleting them was denied: get s3:DeleteObjectVersion and repeat this."

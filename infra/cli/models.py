@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from sentiloop import moves
 from sentiloop.history import History, described, next_page
 from sentiloop.models import Models
-from sentiloop.moves import Moved, Signature
+from sentiloop.moves import MarkedError, Signature
 from sentiloop.pointer import Mode
-from sentiloop.records import timestamp
+from sentiloop.records import now, timestamp
 
 from infra.cli import models_shown
 from infra.cli.stopping import UsageError
@@ -60,9 +60,7 @@ def _add_moving(actions: Any) -> None:
     trial = _moving(actions, "try", _try, "put a version on trial beside the champion")
     trial.add_argument("version", metavar="VERSION", help=VERSION_HELP)
     trial.add_argument("--mode", choices=get_args(Mode), required=True, help="shadow answers nobody")
-    trial.add_argument(
-        "--share", type=float, default=0.0, metavar="SHARE", help="of the clients, such as 0.1; in a canary"
-    )
+    trial.add_argument("--share", type=float, metavar="SHARE", help="of the clients, such as 0.1; in a canary")
     for parser in (promote, trial):
         parser.add_argument("--expected", metavar="VERSION", help="refuse if another version is served")
         parser.add_argument("--force", action="store_true", help="even if it learned from what was erased since")
@@ -83,7 +81,7 @@ def _reading(actions: Any, name: str, act: Callable[..., str], purpose: str) -> 
     return parser
 
 
-def _moving(actions: Any, name: str, act: Callable[..., Moved], purpose: str) -> Any:
+def _moving(actions: Any, name: str, act: Callable[..., str], purpose: str) -> Any:
     parser = actions.add_parser(name, help=purpose, description=purpose)
     parser.add_argument(
         "--reason", required=True, type=_given, metavar="TEXT", help="why; kept for good, so name no customer in it"
@@ -93,9 +91,12 @@ def _moving(actions: Any, name: str, act: Callable[..., Moved], purpose: str) ->
     return parser
 
 
-def _move(act: Callable[..., Moved], arguments: argparse.Namespace) -> int:
+def _move(act: Callable[..., str], arguments: argparse.Namespace) -> int:
     signed = Signature(by=arguments.by or _login_name(), reason=arguments.reason)
-    return _print(models_shown.moved(act(_attached_store(), arguments, signed)))
+    try:
+        return _print(act(_attached_store(), arguments, signed))
+    except MarkedError as error:
+        raise UsageError(error.message, "Choose another version, or add --force if it has to be this one.") from error
 
 
 def _print(text: str) -> int:
@@ -132,39 +133,48 @@ def _served_at(store: "ObjectStore", arguments: argparse.Namespace) -> str:
     moment, move = timestamp(arguments.moment), History(store).served_at(arguments.moment)
     if arguments.json:
         return _json({"at": moment, "served": described(move) if move else None})
-    return models_shown.served(moment, move)
+    return models_shown.served("as of now" if arguments.moment > now() else moment, move)
 
 
-def _promote(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> Moved:
-    return moves.promote(store, arguments.version, expected=arguments.expected, force=arguments.force, **signed)
+def _promote(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> str:
+    done = moves.promote(store, arguments.version, expected=arguments.expected, force=arguments.force, **signed)
+    return models_shown.moved(done)
 
 
-def _try(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> Moved:
-    return moves.begin_trial(
+def _try(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> str:
+    if arguments.mode == "canary" and arguments.share is None:
+        raise UsageError("--share is missing: a canary answers a share of the clients", "Add it: --share 0.1.")
+    done = moves.begin_trial(
         store,
         arguments.version,
         arguments.mode,
-        arguments.share,
+        arguments.share or 0.0,
         expected=arguments.expected,
         force=arguments.force,
         **signed,
     )
+    return models_shown.moved(done)
 
 
-def _withdraw(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> Moved:
-    return moves.withdraw(store, version=arguments.version, **signed)
+def _withdraw(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> str:
+    return models_shown.moved(moves.withdraw(store, version=arguments.version, **signed))
 
 
-def _rollback(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> Moved:
-    return moves.rollback(store, away_from=arguments.away_from, **signed)
+def _rollback(store: "ObjectStore", arguments: argparse.Namespace, signed: Signature) -> str:
+    if arguments.away_from is not None:
+        return models_shown.moved(moves.rollback(store, away_from=arguments.away_from, **signed))
+    leaving, target = moves.rollback_plan(store)
+    print(models_shown.rollback_plan(leaving, target), flush=True)
+    done = moves.rollback(store, away_from=leaving, **signed)  # what was said, even if another move comes in between
+    return models_shown.moved(done, safely=f"--from {leaving}")
 
 
-def _pin(store: "ObjectStore", _arguments: argparse.Namespace, signed: Signature) -> Moved:
-    return moves.pin(store, True, **signed)
+def _pin(store: "ObjectStore", _arguments: argparse.Namespace, signed: Signature) -> str:
+    return models_shown.moved(moves.pin(store, True, **signed), "Pinned")
 
 
-def _unpin(store: "ObjectStore", _arguments: argparse.Namespace, signed: Signature) -> Moved:
-    return moves.pin(store, False, **signed)
+def _unpin(store: "ObjectStore", _arguments: argparse.Namespace, signed: Signature) -> str:
+    return models_shown.moved(moves.pin(store, False, **signed), "Unpinned")
 
 
 def _json(value: Any) -> str:

@@ -6,12 +6,13 @@ from typing import Any
 from sentiloop.diff import ChangedAnswer, Figure, Slice
 from sentiloop.history import Tenure
 from sentiloop.models import Details, ModelDiff, Page, Summary
-from sentiloop.moves import Moved
+from sentiloop.moves import BRING_BACK, Moved
 from sentiloop.pointer import Challenger, Pointer
 
 from infra.cli.review import printable
 
 LONGEST_TEXT = 300  # characters of a text that are shown
+LONGEST_REASON = 120  # characters of a reason in a list of moves
 _UNKNOWN = "-"
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -21,7 +22,10 @@ def page(shown: Page) -> str:
     rows = [_summary_row(summary) for summary in shown.items]
     head = ["version", "kind", "role", "created", "served since", "served for", "accuracy", "macro F1", "feedback"]
     pinned = "; the pointer is pinned" if shown.pinned else ""
-    return printable_lines([_table(head, rows), f"{len(shown.items)} of {shown.versions} versions{pinned}"])
+    lines = [_table(head, rows), f"{len(shown.items)} of {shown.versions} versions{pinned}"]
+    if shown.problem:
+        lines.append(f"{shown.problem}. {BRING_BACK}")
+    return printable_lines(lines)
 
 
 def details(shown: Details) -> str:
@@ -86,9 +90,10 @@ def slices(shown: Iterable[Slice]) -> str:
 
 
 def moves(shown: Iterable[Pointer]) -> str:
-    """Return moves of the pointer, one a line."""
+    """Return moves of the pointer, one a line, with the beginning of a long reason."""
     return printable_lines(
-        f"  {move.generation:>6}  {move.at}  {_state(move)}; {move.by}: {move.reason}" for move in shown
+        f"  {move.generation:>6}  {move.at}  {_state(move)}; {move.by}: {_cut(move.reason, LONGEST_REASON)}"
+        for move in shown
     )
 
 
@@ -99,11 +104,22 @@ def served(moment: str, move: Pointer | None) -> str:
     return printable_lines([f"{moment}: {_state(move)}", f"  since {move.at}, by {move.by}: {move.reason}"])
 
 
-def moved(done: Moved) -> str:
-    """Return what a move came to."""
-    now = done.pointer
-    first = f"Moved: generation {now.generation}" if done.moved else f"It was so already: generation {now.generation}"
-    return printable_lines([f"{first}, {_state(now)}"])
+def moved(done: Moved, what: str = "Moved", safely: str = "") -> str:
+    """Return what a move came to.
+
+    Args:
+        done: what it came to.
+        what: it did, in a word.
+        safely: what has to be added to the command so that it can be repeated.
+    """
+    first = what if done.moved else "Restored" if done.restored else "It was so already"
+    again = f". To repeat it safely: {safely}" if safely else ""
+    return printable_lines([f"{first}: generation {done.pointer.generation}, {_state(done.pointer)}{again}"])
+
+
+def rollback_plan(leaving: str, target: str) -> str:
+    """Return what a rollback is about to do."""
+    return printable_lines([f"Leaving {leaving}, going back to {target}."])
 
 
 def printable_lines(lines: Iterable[str]) -> str:
@@ -164,8 +180,12 @@ def _word_line(word: str, texts: int, a: Any, b: Any) -> str:
 
 def _answer_lines(answer: ChangedAnswer) -> str:
     said = f"{answer.a_label} {answer.a_confidence:.2f} > {answer.b_label} {answer.b_confidence:.2f}"
-    text = answer.text if len(answer.text) <= LONGEST_TEXT else answer.text[:LONGEST_TEXT] + "…"
+    text = _cut(answer.text, LONGEST_TEXT)
     return "\n".join([f"  {said}", *(f"    | {line}" for line in text.split("\n"))])
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _number(value: float | None) -> str:

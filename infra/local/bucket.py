@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +10,10 @@ from pathlib import Path
 import boto3
 from moto.server import ThreadedMotoServer
 from sentiloop.errors import ObjectNotFoundError
+from sentiloop.pointer import CURRENT
 from sentiloop.s3 import S3Store
+
+log = logging.getLogger("sentiloop")
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -31,6 +34,10 @@ def s3_server() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+class LostContentError(Exception):
+    """Raise when the bucket lacks what nothing of ours erases."""
 
 
 class FolderMirror:
@@ -61,11 +68,21 @@ class FolderMirror:
         """Write what is new or changed in the bucket to the folder, and remove from it what was erased in the bucket.
 
         A file is replaced whole or not at all.
+
+        Raises:
+            LostContentError: the bucket is empty all at once, or has no pointer any more. What is new is written, and
+                no file is removed: they may be all that is left.
         """
         listing = dict(self._listing())
-        for key in self._etags.keys() - listing.keys():
+        self._write(listing)
+        gone = self._etags.keys() - listing.keys()
+        if gone and (not listing or CURRENT in gone):
+            raise LostContentError(f"{CURRENT if listing else 'everything'} is gone from it, so no file is removed")
+        for key in gone:
             (self._folder / key).unlink(missing_ok=True)
             del self._etags[key]
+
+    def _write(self, listing: Mapping[str, str]) -> None:
         for key, etag in listing.items():
             if self._etags.get(key) == etag:
                 continue
@@ -82,12 +99,17 @@ class FolderMirror:
 
     @contextmanager
     def kept_up_to_date(self) -> Iterator[None]:
-        """Save every few seconds, and once more at the end."""
+        """Save every few seconds, and once more at the end; what goes wrong is said, and the next save tries again."""
         stop = threading.Event()
 
         def loop() -> None:
+            trouble = ""
             while not stop.wait(MIRROR_SECONDS):
-                self.save()
+                before, trouble = trouble, self._try_to_save()
+                if trouble and not before:
+                    log.error("the bucket is not being written to %s: %s; trying again", self._folder, trouble)
+                elif before and not trouble:
+                    log.warning("the bucket is being written to %s again", self._folder)
 
         thread = threading.Thread(target=loop, name="mirror", daemon=True)
         thread.start()
@@ -96,7 +118,16 @@ class FolderMirror:
         finally:
             stop.set()
             thread.join()
+            if trouble := self._try_to_save():
+                log.error("at the end the bucket could not be written to %s: %s", self._folder, trouble)
+
+    def _try_to_save(self) -> str:
+        """Save, and return what went wrong, or nothing."""
+        try:
             self.save()
+        except Exception as error:  # noqa: BLE001 - one failure of whatever kind must not end the mirror
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     def _listing(self) -> Iterator[tuple[str, str]]:
         pages = boto3.client("s3").get_paginator("list_objects_v2")

@@ -5,12 +5,14 @@ the real Lambda handlers. The lines that Lambda would send to CloudWatch go to r
 """
 
 import argparse
+import fcntl
 import json
 import os
 import secrets
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -18,8 +20,10 @@ import uvicorn
 from retrain.bootstrap import bootstrap
 from sentiloop import lines
 from sentiloop.activity_store import compact
+from sentiloop.errors import SentiloopError
 from sentiloop.records import now
 from sentiloop.s3 import S3Store
+from sentiloop.settings import PREFIX, Settings
 
 from infra.local.bucket import CREDENTIALS, FolderMirror, s3_server
 from infra.local.gateway import create_gateway
@@ -27,6 +31,7 @@ from infra.local.template import api_routes, load_template
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "sentiloop"
+KEYS = ("SENTILOOP_CONTRIBUTOR_KEY", "SENTILOOP_ADMIN_KEY")
 LINES_BYTES = 10 * 2**20  # of requests.jsonl, and of the older one beside it
 BANNER = """
 Sentiloop is up at {url}   (API reference: {url}/docs)
@@ -51,16 +56,51 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=3000, choices=range(1, 65_536), metavar="1-65535")
     parser.add_argument("--folder", type=Path, default=ROOT / ".sentiloop", help="where state is kept")
     arguments = parser.parse_args()
-    if not port_is_free(arguments.port):
-        print(
-            f"Port {arguments.port} is taken. Stop what uses it, or choose another: make up PORT={arguments.port + 10}",
-            file=sys.stderr,
-        )
+    try:
+        Settings.from_env()
+        with held(arguments.folder):
+            run(arguments.port, arguments.folder)
+    except SentiloopError as error:
+        print(f"{error.message}\n{error.hint}", file=sys.stderr)
         return 1
-    with s3_server() as endpoint:
-        os.environ.update(environment(arguments.folder, endpoint))
-        serve(arguments.port, arguments.folder, endpoint)
     return 0
+
+
+def run(port: int, folder: Path) -> None:
+    """Run until interrupted.
+
+    Raises:
+        CannotStartError: the port is taken.
+    """
+    if not port_is_free(port):
+        hint = f"Stop what uses it, or choose another: make up PORT={port + 10}"
+        raise CannotStartError(f"Port {port} is taken.", hint)
+    with s3_server() as endpoint:
+        os.environ.update(environment(folder, endpoint))
+        serve(port, folder, endpoint)
+
+
+class CannotStartError(SentiloopError):
+    """Raise when something else has what the stack needs."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process: two that mirror their buckets into one folder would undo each other's work.
+
+    The system lets go of it when the process ends, however it ends.
+
+    Raises:
+        CannotStartError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"{folder} is in use by another make up; it may still be saving."
+            raise CannotStartError(message, "Stop it, or wait until it has ended.") from None
+        yield
 
 
 def environment(folder: Path, endpoint: str) -> dict[str, str]:
@@ -95,7 +135,7 @@ def serve(port: int, folder: Path, endpoint: str) -> None:
     api_key = os.environ.get("LOCAL_API_KEY") or None
     gateway = create_gateway(api_routes(load_template(ROOT / "template.yaml")), api_key)
     url = f"http://127.0.0.1:{port}"
-    (folder / "stack.json").write_text(json.dumps({"url": url, "endpoint": endpoint}))
+    _tell_others(folder, url, endpoint)
     banner = BANNER.format(url=url, folder=folder, key=" -H 'x-api-key: …'" if api_key else "")
     server = _Server(uvicorn.Config(gateway, "127.0.0.1", port, log_level="warning"), banner)
     with mirror.kept_up_to_date(), suppress(KeyboardInterrupt):
@@ -103,6 +143,19 @@ def serve(port: int, folder: Path, endpoint: str) -> None:
             server.run()
         finally:
             (folder / "stack.json").unlink(missing_ok=True)
+
+
+def _tell_others(folder: Path, url: str, endpoint: str) -> None:
+    """Write where this stack is and how it is set, for `attach`.
+
+    It is for its owner's eyes only, since a setting may be secret; the two keys have files of their own.
+    """
+    settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name not in KEYS}
+    part = folder / "stack.json.part"
+    part.unlink(missing_ok=True)  # of a process that was killed; its mode would stay
+    part.touch(mode=0o600)
+    part.write_text(json.dumps({"url": url, "endpoint": endpoint, "settings": settings}))
+    part.replace(folder / "stack.json")
 
 
 class _Server(uvicorn.Server):

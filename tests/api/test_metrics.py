@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
-from sentiloop.activity_store import compact
-from sentiloop.pointer import Pointer
+from sentiloop.activity import Activity
+from sentiloop.activity_store import ActivityWriter, compact
+from sentiloop.pointer import CURRENT, Pointer
 from sentiloop.records import now
 from sentiloop.s3 import S3Store
+from sentiloop.scoring import Prediction
+from sentiloop.settings import Settings
 
 from tests.api.conftest import Function, MakeFunction
 from tests.builders import ROOT, BuiltModel
@@ -125,6 +128,40 @@ def test_prometheus_gets_the_same_totals(busy: str, make_admin: MakeFunction) ->
     assert told("feedback_total", version=busy, verdict="mistake") == 1
     assert told("feedback_total", version=busy, verdict="confirmed") == 1
     assert told("feedback_total", version="", verdict="mistake") == 2
+
+
+def test_a_challenger_s_disagreement_is_told_by_slice(store: S3Store, make_admin: MakeFunction) -> None:
+    writer = ActivityWriter(store, Activity(), Settings())
+    positive, negative = (Prediction(label, 0.9, ()) for label in ("positive", "negative"))
+    scored = [("one two", positive, negative), ("one two", positive, positive), ("word " * 51, negative, negative)]
+    writer.activity.beside("v2", scored, 0.5)
+    writer.write()
+    beside = metrics(make_admin()).body["versions"]["v2"]["beside"]
+    assert beside["slices"] == {
+        "label negative": {"texts": 1, "disagreement": 0.0},
+        "label positive": {"texts": 2, "disagreement": 0.5},
+        "long": {"texts": 1, "disagreement": 0.0},
+        "short": {"texts": 2, "disagreement": 0.5},
+        "sure": {"texts": 3, "disagreement": pytest.approx(1 / 3)},
+    }
+    told = Scraped(metrics(make_admin(), Accept="text/plain").body)
+    for name, texts, differ in (("short", 2, 1), ("long", 1, 0), ("sure", 3, 1), ("label positive", 2, 1)):
+        assert told("slice_compared_total", version="v2", slice=name) == texts
+        assert told("slice_disagreements_total", version="v2", slice=name) == differ
+    assert told("compared_total", version="v2") == 3
+
+
+@pytest.mark.parametrize("broken", [b"", b"[]", b'{"champion": 1}', None])
+def test_they_are_told_while_the_pointer_is_broken_or_gone(
+    busy: str, store: S3Store, make_admin: MakeFunction, broken: bytes | None
+) -> None:
+    if broken is None:
+        store.delete(CURRENT)
+    else:
+        store.put(CURRENT, broken)
+    figures = metrics(make_admin()).body
+    assert (figures["champion"], figures["versions"][busy]["answers"]) == (None, 6)
+    assert "champion_info" not in metrics(make_admin(), Accept="text/plain").body
 
 
 def test_what_clients_claim_makes_no_series(busy: str, admin: Function) -> None:

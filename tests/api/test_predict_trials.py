@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sentiloop import artefact, pointer, registry, trial
-from sentiloop.activity import merge
+from sentiloop.activity import disagreement_by_slice, merge
 from sentiloop.pointer import Challenger, Pointer
 from sentiloop.records import Sample
 from sentiloop.registry import version_key
@@ -197,8 +197,28 @@ class TestBothScore:
         assert (beside["texts"], sum(beside["flips"].values())) == (len(TEXTS), len(DISCORDANT))
         flips = [f"{champion.label}>{challenger.label}" for champion, challenger in pairs]
         assert beside["flips"] == {flip: flips.count(flip) for flip in flips if len(set(flip.split(">"))) > 1}
+        slices = disagreement_by_slice(beside)
+        assert slices["short"] == {"texts": len(TEXTS), "disagreement": len(DISCORDANT) / len(TEXTS)}
+        for label in {champion.label for champion, _ in pairs}:
+            differ = [champion.label != challenger.label for champion, challenger in pairs if champion.label == label]
+            expected = {"texts": len(differ), "disagreement": sum(differ) / len(differ)}
+            assert slices[f"label {label}"] == expected
         assert beside["champion_confidence_sum"] == pytest.approx(sum(champion.confidence for champion, _ in pairs))
         assert beside["confidence_sum"] == pytest.approx(sum(challenger.confidence for _, challenger in pairs))
+
+    @pytest.mark.parametrize("mode", ["shadow", "canary"])
+    @pytest.mark.parametrize("setting", [None, 0.0])
+    def test_what_is_doubtful_is_what_the_champion_is_not_sure_of(
+        self, mode: pointer.Mode, setting: float | None, make_predict: MakeFunction, store: S3Store, promote: Promote
+    ) -> None:
+        promote(make_model(seed=1, version="v1", low_confidence=1.0))
+        never_doubts = make_model(seed=2, version="v2", low_confidence=0.0)
+        target = registry.publish(store, "v2", never_doubts.manifest, {artefact.WEIGHTS: never_doubts.weights})
+        trial.begin(store, target, mode, 0.0 if mode == "shadow" else 1.0, by="test", reason="")
+        ask_many(make_predict(low_confidence=setting), TEXTS)
+        slices = counted(store, "v2")["beside"]["slices"]
+        found = {name: slices[name]["texts"] for name in ("doubtful", "sure") if name in slices}
+        assert found == {"doubtful" if setting is None else "sure": len(TEXTS)}
 
     def test_the_line_of_a_request_tells_how_many_labels_differ(
         self, predict: Function, begin: Begin, capsys: pytest.CaptureFixture[str]

@@ -15,11 +15,12 @@ from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
-from retrain.drift import compare, long_text, reference_bins, stability_index
+from retrain.drift import compare, reference_bins, stability_index
 from retrain.findings import findings_of
 from retrain.measures import measure, near_duplicates
-from retrain.reference import DIGITS, SHAPES, Reference, bundled, confusion_of, describe
+from retrain.reference import SHAPES, Reference, bundled, confusion_of, describe
 from retrain.splits import HOLDOUT
+from retrain.usual import DIGITS
 from retrain.watch import MOST_REQUESTS
 from scipy.special import rel_entr
 from sentiloop.bundled import baseline
@@ -73,8 +74,8 @@ class Watcher:
             self._measured.confidence,
             self._measured.unseen,
             np.bincount(self._groups)[self._groups] > 1,
-            self._measured.length > long_text(reference),
-            ~np.isin(self._measured.alphabet, list(reference.alphabets)),
+            self._measured.length > reference.usual.longest,
+            ~np.isin(self._measured.alphabet, list(reference.usual.alphabets)),
         ]
         parts = [*shapes, labels, np.stack(others, axis=1), self._measured.words]
         self._ends = np.cumsum([part.shape[1] for part in parts])[:-1]

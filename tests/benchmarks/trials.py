@@ -179,7 +179,7 @@ class Canary:
         ]
         evidence = weigh(self._received, steps)
         counts = self._counts(sum(self._answers, np.zeros(2, int)), self._differences)
-        return Known("champion", self._challenger, evidence, counts, self._counts(self._answers[-1], 0))
+        return Known("champion", self._challenger, evidence, counts, self._counts(self._answers[-1], 0), judged=True)
 
     def _counts(self, answers: NDArray[np.int64], differences: int) -> Counts:
         champion, challenger = map(int, answers)

@@ -69,7 +69,10 @@ def test_without_yes_it_asks_and_with_dry_run_it_only_tells(service: Service, er
     assert everything(service) == before
     assert "Erased;" in erase("--feedback-id", mine, line="erase\n")
     assert service.get(f"/v1/feedback/{mine}")["status"] == "erased"
-    assert "objects to delete or to write anew: none" in erase("--feedback-id", mine, "--yes")
+    again = erase("--feedback-id", mine, "--yes")
+    assert "objects to delete or to write anew: none" in again
+    assert "Nothing was left to erase; " in again
+    assert "Erased;" not in again
 
 
 def test_what_is_not_reached_is_said(service: Service, erase: Erase) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sentiloop import artefact, pointer, registry
+from sentiloop import artefact, moves, pointer, registry
 from sentiloop.records import now, to_lines
 from sentiloop.s3 import S3Store
 from sentiloop.storage import ObjectStore
@@ -18,6 +18,7 @@ from sentiloop.storage import ObjectStore
 from infra.cli.__main__ import main
 from infra.local.attach import attach
 from tests.builders import ROOT, make_model, make_sample
+from tests.faults.faulty_store import down
 from tests.faults.memory_store import MemoryStore
 
 Command = Callable[..., str]
@@ -82,12 +83,62 @@ def test_every_move_is_made_said_and_recorded(models: Command, bucket: MemorySto
     assert models("withdraw", *SIGNED) == "It was so already: generation 5, v2 served\n"
     assert models("promote", "v3", "--expected", "v2", *SIGNED) == "Moved: generation 6, v3 served\n"
     assert models("rollback", "--from", "v3", *SIGNED) == "Moved: generation 7, v2 served\n"
-    assert models("pin", *SIGNED) == "Moved: generation 8, v2 served, pinned\n"
-    assert models("unpin", *SIGNED) == "Moved: generation 9, v2 served\n"
+    assert models("pin", *SIGNED) == "Pinned: generation 8, v2 served, pinned\n"
+    assert models("pin", *SIGNED) == "It was so already: generation 8, v2 served, pinned\n"
+    assert models("unpin", *SIGNED) == "Unpinned: generation 9, v2 served\n"
     told = models("history").splitlines()
     assert [line.split()[0] for line in told] == list("987654321")
     assert all(line.endswith("ada: the texts of the fair") for line in told[:7])
     assert champion(bucket) == "v2"
+
+
+def test_a_rollback_says_first_what_it_does_and_then_how_to_repeat_it(models: Command, bucket: MemoryStore) -> None:
+    said = models("rollback", *SIGNED)
+    assert said.splitlines() == [
+        "Leaving v2, going back to v1.",
+        "Moved: generation 3, v1 served. To repeat it safely: --from v2",
+    ]
+    assert models("rollback", "--from", "v2", *SIGNED) == "It was so already: generation 3, v1 served\n"
+    assert champion(bucket) == "v1"
+
+
+def test_a_rollback_does_what_it_said_although_another_move_comes_in_between(
+    models: Command, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = moves.rollback_plan
+
+    def plan_and_lose(store: ObjectStore) -> tuple[str, str]:
+        said = plan(store)
+        moves.promote(store, "v3", by="somebody", reason="was quicker")
+        return said
+
+    monkeypatch.setattr("sentiloop.moves.rollback_plan", plan_and_lose)
+    assert "It was so already: generation 3, v3 served" in models("rollback", *SIGNED)
+    assert champion(bucket) == "v3"
+
+
+def test_a_pointer_that_is_gone_is_told_and_comes_back(models: Command, bucket: MemoryStore) -> None:
+    bucket.delete(pointer.CURRENT)
+    lost = "models/current.json is gone; generation 2 served v2. Promote that version to bring it back."
+    *_, last = models("list").splitlines()
+    assert last == lost
+    assert lost in models("pin", *SIGNED, status=2)
+    assert models("promote", "v2", *SIGNED) == "Restored: generation 2, v2 served\n"
+    assert lost not in models("list")
+
+
+def test_the_champion_is_listed_although_its_files_are_gone(models: Command, bucket: MemoryStore) -> None:
+    for name in (artefact.MANIFEST, artefact.WEIGHTS):
+        bucket.delete(registry.version_key("v2", name))
+    [_, champion_row, *_] = models("list").splitlines()
+    assert champion_row.split()[:3] == ["v2", "missing", "champion"]
+
+
+def test_a_marked_version_takes_the_option_that_is_named(models: Command, bucket: MemoryStore) -> None:
+    bucket.put(registry.version_key("v3", registry.MARK), b"{}", if_absent=True)
+    for command in (("try", "v3", "--mode", "shadow"), ("promote", "v3")):
+        assert "add --force" in models(*command, *SIGNED, status=2)
+        assert models(*command, "--force", *SIGNED).startswith("Moved: ")
 
 
 def test_json_is_for_programs_and_says_the_same(models: Command) -> None:
@@ -127,6 +178,15 @@ def test_what_was_served_at_a_time_is_said(models: Command) -> None:
     at = data(models("history", "--json"))["items"][-1]["at"]
     assert models("served-at", at).startswith(f"{at}: v1 served\n  since {at}, by test: serve v1")
     assert models("served-at", "2020-01-01T00:00:00") == "2020-01-01T00:00:00.000Z: nothing yet\n"
+    assert models("served-at", "2099-01-01").startswith("as of now: v2 served\n  since ")
+
+
+def test_a_long_reason_is_cut_in_lists_and_whole_for_programs(models: Command) -> None:
+    reason = "because of this and that; " * 20
+    models("pin", "--by", "ada", "--reason", reason)
+    for said in (models("history"), models("show", "v2")):
+        assert f"ada: {reason[:120]}…\n" in said
+    assert data(models("history", "--json"))["items"][0]["reason"] == reason
 
 
 def test_neither_a_text_nor_a_reason_can_write_to_the_terminal(models: Command, bucket: MemoryStore) -> None:
@@ -147,7 +207,8 @@ def test_neither_a_text_nor_a_reason_can_write_to_the_terminal(models: Command, 
         (("promote", "v3", "--expected", "v1", *SIGNED), "v2 is served, and not v1"),
         (("rollback", "--from", "v3", *SIGNED), "v2 is served, and not v3"),
         (("try", "v2", "--mode", "shadow", *SIGNED), "v2 is served already"),
-        (("try", "v3", "--mode", "canary", *SIGNED), "a share of 0 does not fit canary"),
+        (("try", "v3", "--mode", "canary", *SIGNED), "--share is missing: a canary answers a share of the clients"),
+        (("try", "v3", "--mode", "canary", "--share", "0", *SIGNED), "a share of 0 does not fit canary"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -209,6 +270,28 @@ def test_it_works_on_the_bucket_that_is_named(
     monkeypatch.setenv("SENTILOOP_BUCKET", store.bucket)
     assert main(["models", "rollback", "--from", "v2", *SIGNED]) == 0
     assert capsys.readouterr().out == "Moved: generation 3, v1 served\n"
+
+
+def test_of_a_bucket_that_does_not_answer_it_says_what_to_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("infra.cli.models._attached_store", down)
+    assert main(["models", "list"]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith(". Check that the bucket exists and answers.\n")
+    assert "Retry-After" not in said
+
+
+def test_a_reader_who_left_ends_it_quietly(
+    bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("infra.cli.models._attached_store", lambda: bucket)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as left:
+        monkeypatch.setattr("sys.stdout", left)
+        assert main(["models", "list"]) == 141
+    assert capsys.readouterr().err == ""
 
 
 def test_the_command_is_there() -> None:

@@ -105,11 +105,16 @@ def _small_run(store: MemoryStore, *, promote: bool, excluded: str) -> Iterator[
 
 
 def run(
-    store: MemoryStore, through: ObjectStore | None = None, *, promote: bool = True, excluded: str = SPOILER
+    store: MemoryStore,
+    through: ObjectStore | None = None,
+    *,
+    promote: bool = True,
+    excluded: str = SPOILER,
+    release: str = "at_once",
 ) -> dict[str, Any]:
     """Run once; `through` is the store with faults that the run sees."""
     with _small_run(store, promote=promote, excluded=excluded):
-        return running.retrain(through or store, SETTINGS, RECIPE, by="test")
+        return running.retrain(through or store, replace(SETTINGS, release=release), RECIPE, by="test")
 
 
 class Reader:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 import pytest
+from retrain import news
 from retrain.collect import read_corrections
-from sentiloop import artefact, registry
+from retrain.ledger import decided
+from sentiloop import artefact, registry, trial
 from sentiloop.receipts import read_outcome
 from sentiloop.records import Correction
 from sentiloop.registry import version_key
@@ -166,6 +168,28 @@ def test_a_run_writes_every_kind_of_object_and_each_write_is_a_point_to_crash_at
 def test_a_run_without_faults_counts_everything_once(name: str, cases: Mapping[str, Case]) -> None:
     case = cases[name]
     check_counted_once(case.states[-1], case.entries, {"early"} if name == "first" else {"early", "late"})
+
+
+@pytest.mark.parametrize("name", ["first", "later", "rejected"])
+def test_a_run_that_repeats_another_names_its_decision(name: str, cases: Mapping[str, Case]) -> None:
+    case = cases[name]
+    store = case.states[-1].copy()
+    record = decided(store, runs.run(store, promote=case.promote))
+    assert record in runs.records(store)
+    assert record["outcome"] == ("promoted" if case.promote else "rejected")
+    assert (record["candidate"] == Reader(store).look()) == case.promote
+    [told] = news.of_run(record)
+    assert told.cause == f"{record['outcome']}-{record['candidate']}"
+
+
+@pytest.mark.parametrize("how", ["shadow", "pinned"])
+def test_so_it_does_where_the_candidate_is_on_trial_or_held(how: str, cases: Mapping[str, Case]) -> None:
+    store = cases["later"].start.copy()
+    if how == "pinned":
+        trial.pin(store, True, by="ada", reason="the fair is on")
+    first, again = (runs.run(store, release=how if how == "shadow" else "at_once") for _ in range(2))
+    assert first["outcome"] == ("on_trial" if how == "shadow" else "held")
+    assert (again["outcome"], decided(store, again)["run_id"]) == ("skipped", first["run_id"])
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -89,8 +89,30 @@ def test_an_import_without_its_manifest_is_not_used(store: S3Store) -> None:
 def test_rows_that_are_not_those_of_the_manifest_are_refused(store: S3Store) -> None:
     put(store)
     store.put(f"{BASE}films/rows.jsonl.gz", gzip.compress(b'{"text":"evil","label":"positive"}\n'))
-    with pytest.raises(DatasetError, match="not what the manifest describes"):
+    with pytest.raises(DatasetError, match=r"films/rows.* is not what the manifest describes"):
         read_datasets(store)
+
+
+@pytest.mark.parametrize("file", ["rows.jsonl.gz", "manifest.json"])
+@pytest.mark.parametrize(
+    "body", [b"", b"no gzip and no JSON", gzip.compress(b"x" * 99)[:-9], gzip.compress(b'{"a":1}')]
+)
+def test_a_broken_object_is_named_with_what_to_do(file: str, body: bytes, store: S3Store) -> None:
+    put(store)
+    store.put(f"{BASE}films/{file}", body)
+    with pytest.raises(DatasetError, match=f"{BASE}films/{file} is ") as caught:
+        read_datasets(store)
+    assert "import the set again" in caught.value.hint.lower()
+
+
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b'{"text":"evil","label":"positive"}\n')])
+def test_importing_again_brings_back_rows_that_broke_and_takes_no_others(body: bytes, store: S3Store) -> None:
+    put(store)
+    store.put(f"{BASE}films/rows.jsonl.gz", body)
+    with pytest.raises(DatasetError, match="films exists with other rows"):
+        put(store, rows=ROWS[:1])
+    put(store)
+    assert list(read_dataset(store, "films").rows) == ROWS
 
 
 def test_data_sets_come_by_name(store: S3Store) -> None:

@@ -250,7 +250,16 @@ def test_a_vanished_pointer_keeps_what_is_served(live: LiveModel, store: S3Store
     shelf.promote("v1")
     live.current()
     store._client.delete_object(Bucket=store.bucket, Key=CURRENT)
-    assert later(live, clock) == ("v1", "no model was published yet")
+    assert later(live, clock) == ("v1", "models/current.json is gone")
+
+
+def test_an_instance_that_begins_without_the_pointer_says_that_it_is_gone(
+    store: S3Store, shelf: Shelf, clock: Clock
+) -> None:
+    shelf.promote("v1")
+    store._client.delete_object(Bucket=store.bucket, Key=CURRENT)
+    served = LiveModel(store, REFRESH, clock).current()
+    assert (served.model, served.problem) == (baseline(), "models/current.json is gone")
 
 
 def test_storage_that_fails_keeps_what_is_served_until_it_is_back(

@@ -156,6 +156,32 @@ class TestTheList:
         models.page(20)
         assert store.reads - before < 30  # the pointer, and reports that may yet come
 
+    def test_a_served_version_whose_files_are_gone_is_listed_as_missing(self, store: MemoryStore) -> None:
+        models = Models(store)
+        models.page(10)  # what was read of it before is no proof that it is there
+        for name in (artefact.MANIFEST, artefact.WEIGHTS):
+            store.delete(version_key("v2", name))
+        [item] = [item for item in models.page(10).items if item.role == "champion"]
+        assert (item.version, item.kind) == ("v2", "missing")
+        assert models.show("champion").summary.kind == "missing"
+
+    def test_a_version_that_lost_one_file_is_missing_and_not_incomplete(self, store: MemoryStore) -> None:
+        store.delete(version_key("v1", artefact.WEIGHTS))
+        store.delete(version_key("v2", artefact.MANIFEST))
+        told = {item.version: item.kind for item in Models(store).page(10).items}
+        assert told == {"v1": "missing", "v2": "missing", "v3": "trained"}
+
+    def test_without_the_pointer_it_goes_by_the_history_and_says_so(self, store: MemoryStore) -> None:
+        with_pointer = Models(store).page(10)
+        store.delete(pointer.CURRENT)
+        page = Models(store).page(10)
+        assert [(item.version, item.role) for item in page.items] == [
+            (item.version, item.role) for item in with_pointer.items
+        ]
+        assert with_pointer.problem is None
+        assert page.problem == "models/current.json is gone; generation 2 served v2"
+        assert Models(store).show("v2").summary.role == "champion"
+
     def test_where_nothing_was_published_it_says_what_to_do(self) -> None:
         with pytest.raises(RefusedError, match="no model was published yet"):
             Models(MemoryStore()).page(10)
@@ -333,6 +359,30 @@ class TestMoves:
         store.delete(pointer.CURRENT)
         assert moves.promote(store, "v3", **WHO).moved
         assert (present(store).champion.version, present(store).generation) == ("v3", 3)
+
+    def test_promoting_what_was_served_restores_a_pointer_that_was_lost(self, store: MemoryStore) -> None:
+        before = present(store)
+        store.delete(pointer.CURRENT)
+        done = moves.promote(store, "v2", by=before.by, reason=before.reason)  # the same words: still no move
+        assert (done.moved, done.restored, done.pointer, present(store)) == (False, True, before, before)
+        assert not moves.promote(store, "v2", **WHO).restored
+
+    @pytest.mark.parametrize("name", ["withdraw", "pin", "shadow"])
+    def test_without_the_pointer_a_move_says_what_brings_it_back(self, name: str, store: MemoryStore) -> None:
+        store.delete(pointer.CURRENT)
+        with pytest.raises(RefusedError, match="is gone; generation 2 served v2") as refused:
+            REQUESTS[name](store)
+        assert refused.value.hint == "Promote that version to bring it back."
+
+    def test_a_folder_marker_is_no_move(self) -> None:
+        with pytest.raises(RefusedError, match="no model was published yet"):
+            moves.present(MemoryStore({"models/history/": b""}))
+
+    def test_the_plan_of_a_rollback_is_what_it_does(self, store: MemoryStore) -> None:
+        moves.promote(store, "v3", **WHO)
+        mark(store, "v2")
+        assert moves.rollback_plan(store) == ("v3", "v1")
+        assert moves.rollback(store, **WHO).pointer.champion.version == "v1"
 
     def test_a_champion_that_goes_just_before_a_trial_begins_stops_it(self, store: MemoryStore) -> None:
         racing = FaultyStore(store)

@@ -34,7 +34,7 @@ class Stage:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
         self.moment = BEGIN
-        self.models = [self.publish("v1", 1), self.publish("v2", 2)]
+        self.models = [self.publish("v1", 1), self.publish("v2", 2, "v1")]
         registry.promote(store, self.models[0].target, by="test", reason="the first")
         self._numbers = itertools.count()
         scorers = [Scorer(built.model) for built in self.models]
@@ -75,7 +75,8 @@ class Stage:
         counted.answered("v2", [Prediction("positive", confidence, ())] * own, 0.5)
         old, new, other = (Prediction(each, of_champion, ()) for each in ("positive", "positive", "negative"))
         new, other = new._replace(confidence=confidence), other._replace(confidence=confidence)
-        counted.beside("v2", [(old, new)] * (texts - flips) + [(old, other)] * flips)
+        scored = [("a text", old, new)] * (texts - flips) + [("a text", old, other)] * flips
+        counted.beside("v2", scored, 0.5)
         self._write(counted)
 
     def serve(self, version: str, requests: int, *, failed: int = 0, milliseconds: float = 3.0) -> None:
@@ -103,8 +104,9 @@ class Stage:
             )
             create(self.store, correction_key(correction.id), correction.to_line())
 
-    def publish(self, version: str, seed: int) -> BuiltModel:
-        built = make_model(version=version, seed=seed)
+    def publish(self, version: str, seed: int, *parents: str) -> BuiltModel:
+        """Publish a version; its first parent is what the gate judged it against."""
+        built = make_model(version=version, seed=seed, parents=list(parents))
         registry.publish(self.store, version, built.manifest, {artefact.WEIGHTS: built.weights})
         return built
 
@@ -334,6 +336,37 @@ def test_a_person_decides_where_the_versions_disagree_too_often(stage: Stage) ->
     assert decision.action == "ask"
     assert "disagree on 30.1% of the texts, more than 30%" in decision.reason
     assert stage.pointer == before
+
+
+@pytest.mark.parametrize("parents", [(), ("v0", "v1")])
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_person_decides_about_what_the_gate_did_not_judge_against_this_champion(
+    stage: Stage, parents: tuple[str, ...], share: float
+) -> None:
+    stage.models[1] = stage.publish("v3", 2, *parents)
+    stage.begin(share)
+    before = stage.pointer
+    assert stage.look(HOUR).action == "hold"
+    decision = stage.look(DAY, replace(SETTINGS, release_min_answers=0))
+    assert (decision.action, decision.version, stage.pointer) == ("ask", "v3", before)
+    assert decision.reason.startswith("the gate did not judge it against v1, so a person has to promote or withdraw it")
+
+
+def test_what_the_gate_did_not_judge_gets_more_clients_all_the_same(stage: Stage) -> None:
+    stage.models[1] = stage.publish("v3", 2)
+    stage.begin(0.1)
+    assert stage.look(DAY, replace(SETTINGS, release_min_answers=0)).action == "advance"
+    assert stage.share == 0.5
+
+
+def test_the_decision_tells_where_the_versions_differ(stage: Stage) -> None:
+    stage.begin(0.1)
+    stage.answer(200, flips=10)
+    stage.answer(100, flips=2, of_champion=0.4)
+    found = stage.look(HOUR).slices
+    assert found["label positive"] == found["short"] == {"texts": 300, "disagreement": 0.04}
+    assert found["sure"] == {"texts": 200, "disagreement": 0.05}
+    assert found["doubtful"] == {"texts": 100, "disagreement": 0.02}
 
 
 def test_a_pinned_pointer_is_left_to_people(stage: Stage) -> None:

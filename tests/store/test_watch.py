@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from retrain.bootstrap import bootstrap
 from retrain.datasets import seed_rows
 from retrain.merge import merge_corrections
-from retrain.reference import FILE, LEAST_SAMPLES, Reference, bundled, read_reference, reference_file
+from retrain.reference import FILE, LEAST_SAMPLES, Reference, bundled, make_reference, read_reference, reference_file
 from retrain.snapshot import make_snapshot
 from retrain.traffic import draw_samples
 from retrain.watch import MOST_REQUESTS, Watched, read_reports, read_samples, recent_requests, served_since, watch
@@ -115,7 +116,7 @@ def reference(home: list[str]) -> Reference:
     newest = datetime.fromisoformat(make_correction().received_at)
     keep(store, samples_of(home[: len(home) // 2], newest))
     draw_samples(store, snapshot, 5_000)
-    return Reference.load(reference_file(store, baseline(), snapshot, Target("anchor-of-all-rows", "")))
+    return Reference.load(reference_file(store, baseline(), snapshot, Target(baseline().version, "")))
 
 
 class TestDrift:
@@ -141,6 +142,23 @@ class TestDrift:
         assert "anomaly-repetition" in watched.looked_at
         assert finding.sentence in write_report(watched, watched.described()).decode()
 
+    def test_spam_that_a_version_learned_with_is_still_found(self, store: MemoryStore, home: list[str]) -> None:
+        texts = home[:300] + [SPAM.format(number=number) for number in range(60)]
+        nothing = pd.DataFrame({"text": [], "label": [], "side": []})
+        learned = make_reference(baseline(), nothing, samples_of(texts), bundled())
+        assert learned.of == "samples of the traffic"
+        adopt(store, learned)
+        keep(store, samples_of(texts))
+        assert causes(watch(store, SETTINGS, NOW)) == {"anomaly-repetition"}
+
+    def test_the_report_names_what_the_new_texts_are_about(self, store: MemoryStore, home: list[str]) -> None:
+        keep(store, samples_of([*home[:300], *(f"The quodlibet is late, {text}" for text in home[300:340])]))
+        watched = watch(store, SETTINGS, NOW)
+        assert watched.new_words["quodlibet"] == 40
+        assert "<td>quodlibet</td><td>40</td>" in write_report(watched, {}).decode()
+        assert min(watched.new_words.values()) >= 5
+        assert not watch(store, replace(SETTINGS, watch_min_samples=400), NOW).new_words
+
     def test_the_model_of_now_is_asked_whoever_answered(self, store: MemoryStore, home: list[str]) -> None:
         keep(store, samples_of(home[:300], label="negative", confidence=0.34, model_version="v-before"))
         [labels] = [signal for signal in watch(store, SETTINGS, NOW).signals if signal.cause == "drift-labels"]
@@ -156,7 +174,7 @@ class TestDrift:
         keep(store, kept)
         watched = watch(store, SETTINGS, NOW)
         assert not watched.signals
-        assert not watched.looked_at
+        assert watched.looked_at == {"champion-broken"}
 
     def test_few_samples_say_nothing(self, store: MemoryStore) -> None:
         keep(store, samples_of([SPAM.format(number=number) for number in range(SETTINGS.watch_min_samples - 1)]))
@@ -195,6 +213,23 @@ class TestDrift:
         watched = watch(store, SETTINGS, NOW)
         assert (watched.version, watched.reference, watched.signals) == ("v-by-hand", None, ())
         assert "no reference" in write_report(watched, {}).decode()
+
+    @pytest.mark.parametrize("file", [artefact.WEIGHTS, artefact.MANIFEST])
+    @pytest.mark.parametrize("body", [None, b"\xff"], ids=["gone", "broken"])
+    def test_a_champion_whose_files_are_gone_is_found_and_the_service_is_looked_at_all_the_same(
+        self, store: MemoryStore, reference: Reference, file: str, body: bytes | None
+    ) -> None:
+        adopt(store, reference)
+        assert not causes(watch(store, SETTINGS, NOW))
+        key = registry.version_key("v-home", file)
+        store.objects.pop(key) if body is None else store.put(key, body)
+        latency = [100] + [0] * len(LATENCY_BOUNDS_MS)
+        failing = {"requests": 100, "status": {"503": 100}, "errors": {"unavailable": 100}, "latency": latency}
+        count(store, NOW - timedelta(hours=1), functions={"predict": failing})
+        watched = watch(store, SETTINGS, NOW)
+        assert causes(watched) == {"champion-broken", "errors"}
+        assert (watched.version, watched.is_broken) == ("v-home", True)
+        assert watched.findings[0].command == "./sentiloop models rollback --from v-home"
 
     def test_an_empty_bucket_has_nothing_to_watch(self) -> None:
         assert not watch(MemoryStore(), SETTINGS, NOW).looked_at

@@ -1,5 +1,6 @@
 """What an instance counts: sums that do not depend on how they were split, and percentiles within their bins."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -8,7 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentiloop.activity import CONFIDENCE_BINS, LATENCY_BOUNDS_MS, MOST_VERSIONS, Activity, merge, percentile
+from sentiloop.activity import (
+    CONFIDENCE_BINS,
+    LATENCY_BOUNDS_MS,
+    MOST_VERSIONS,
+    Activity,
+    disagreement_by_slice,
+    merge,
+    percentile,
+)
 from sentiloop.scoring import Prediction
 
 MOMENT = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
@@ -21,6 +30,7 @@ def prediction(label: str, confidence: float) -> Prediction:
 
 
 PREDICTIONS = st.builds(prediction, st.sampled_from(LABELS), EIGHTHS)
+WRITTEN = st.sampled_from(["short", "a b c d e f", "word " * 60])
 VERSIONS = st.sampled_from(["a", "b"])
 MILLISECONDS = st.sampled_from([0.25, 0.5, 3.0, 700.0, 20_000.0])
 EVENTS = st.one_of(
@@ -33,7 +43,7 @@ EVENTS = st.one_of(
     ),
     st.tuples(st.just("answered"), VERSIONS, st.lists(PREDICTIONS, max_size=3), st.just(0.5)),
     st.tuples(st.just("timed"), VERSIONS, MILLISECONDS, st.booleans()),
-    st.tuples(st.just("beside"), VERSIONS, st.lists(st.tuples(PREDICTIONS, PREDICTIONS), max_size=3)),
+    st.tuples(st.just("beside"), VERSIONS, st.lists(st.tuples(WRITTEN, PREDICTIONS, PREDICTIONS), max_size=3), EIGHTHS),
     st.tuples(st.just("feedback"), st.sampled_from(["", "a"]), st.booleans()),
 )
 STREAMS = st.lists(EVENTS, max_size=12)
@@ -74,7 +84,7 @@ def test_everything_is_counted_where_it_belongs() -> None:
     activity.request("predict", 422, "invalid_request", 0.5)
     activity.answered("a", [sure, unsure], doubtful_below=0.6)
     activity.timed("a", 3.0, failed=False)
-    activity.beside("b", [(sure, unsure), (sure, sure)])
+    activity.beside("b", [("a b c d e", sure, unsure), ("word " * 51, sure, sure)], doubtful_below=0.6)
     activity.feedback("a", confirmed=True)
     activity.feedback("", confirmed=False)
     taken = activity.take()
@@ -93,11 +103,45 @@ def test_everything_is_counted_where_it_belongs() -> None:
     assert b["beside"] == {
         "texts": 2,
         "flips": {"positive>negative": 1},
+        "slices": {
+            "label positive": {"texts": 2, "differ": 1},
+            "sure": {"texts": 2, "differ": 1},
+            "short": {"texts": 1, "differ": 1},
+            "long": {"texts": 1, "differ": 0},
+        },
         "confidence_sum": 1.55,
         "champion_confidence_sum": 2.0,
     }
     assert (taken["versions"][""]["feedback"], taken["versions"][""]["confirmed"]) == (1, 0)
     assert activity.take() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "length"), [(1, "short"), (5, "short"), (6, "medium"), (50, "medium"), (51, "long"), (5_000, "long")]
+)
+@pytest.mark.parametrize(("confidence", "doubt"), [(0.59, "doubtful"), (0.6, "sure")])
+def test_a_text_is_in_a_slice_by_label_one_by_doubt_and_one_by_length(
+    words: int, length: str, confidence: float, doubt: str
+) -> None:
+    activity = Activity()
+    pair = prediction("negative", confidence), prediction("positive", 1.0)
+    activity.beside("b", [(" \nword" * words + " ", *pair)], doubtful_below=0.6)
+    beside = (activity.take() or {})["versions"]["b"]["beside"]
+    assert disagreement_by_slice(beside) == {
+        name: {"texts": 1, "disagreement": 1.0} for name in ("label negative", doubt, length)
+    }
+
+
+def test_counts_from_before_there_were_slices_add_up() -> None:
+    activity = Activity()
+    sure = prediction("positive", 1.0)
+    activity.beside("b", [("fine", sure, sure)], doubtful_below=0.6)
+    new = activity.take() or {}
+    old = json.loads(json.dumps(new))
+    del old["versions"]["b"]["beside"]["slices"]
+    beside = merge([old, new])["versions"]["b"]["beside"]
+    assert (beside["texts"], beside["slices"]["sure"]["texts"]) == (2, 1)
+    assert merge([old])["versions"]["b"]["beside"]["slices"] == {}
 
 
 def test_names_that_clients_make_up_do_not_make_a_document_grow() -> None:

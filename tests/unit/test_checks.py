@@ -66,8 +66,33 @@ def test_an_equal_model_is_rejected() -> None:
 
 def test_what_users_reported_is_told_beside_what_is_expected() -> None:
     found = verdict(comparison(3, 4, 330), selected=Selected(wrong=40, fixed=15, turned=2, right=30, broken=1))
-    assert "15 of 40 wrong answers fixed" in found.checks[0].finding
-    assert "2 turned into another wrong answer, and 1 of 30 right answers broken" in found.checks[0].finding
+    assert "15 of 40 reported mistakes fixed (" in found.checks[0].finding
+    assert "2 turned into another wrong answer, 1 of 30 right answers broken (" in found.checks[0].finding
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "selected", "said"),
+    [
+        (0, 2, Selected(wrong=30, fixed=15), ["15 of 30 reported", ", and 0 gained, 2 lost of 1000 fair"]),
+        (40, 5, Selected(wrong=30, fixed=2), ["40 gained, 5 lost of 1000 fair", ", and 2 of 30 reported"]),
+        (40, 5, Selected(right=3), ["40 gained, 5 lost of 1000 fair", ", and 0 of 3 right answers broken"]),
+    ],
+)
+def test_what_gained_more_is_said_first(gained: int, lost: int, selected: Selected, said: list[str]) -> None:
+    fair = Comparison("all", 1_000, 800, 800 + gained - lost, gained, lost)
+    reason = verdict(fair, selected=selected).checks[0].finding
+    places = [reason.index(part) for part in said]
+    assert places == sorted(places)
+    assert reason.startswith(f"better beyond chance at level 0.05: {said[0]}")
+
+
+@pytest.mark.parametrize(("fixed", "first"), [(30, "on the 30 rows of feedback"), (0, "40 gained, 10 lost of 1000")])
+def test_of_two_tests_the_one_that_decides_is_said_first(fixed: int, first: str) -> None:
+    fair, news = Comparison("all", 1_000, 800, 830, 40, 10), Comparison("news", 0, 0, 0, 0, 0)
+    of_news = (news, Selected(wrong=30, fixed=fixed))
+    [gain, _] = gain_checks(fair, Selected(), level=0.05, min_gain=0.0, news=of_news)
+    assert gain.finding.startswith(f"better beyond chance at level 0.05: {first}")
+    assert f"; p = {gain.figures['p_value']:.2g} of both tests together; " in gain.finding
 
 
 def test_a_sure_but_small_gain_is_rejected_when_more_is_asked() -> None:

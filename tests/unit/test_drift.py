@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
+from retrain import news
 from retrain.datasets import seed_rows
 from retrain.drift import (
     LEVEL,
@@ -300,14 +301,36 @@ class TestWords:
         for signal in signals:
             assert CAUSES[signal.cause].sentence.format(**figures_of(signal))
 
+    def test_a_message_has_figures_that_people_read_and_no_lists(self, reference: Reference) -> None:
+        signals = [
+            replace(each, value=max(each.value, each.threshold), p_value=0.0) for each in self.everything(reference)
+        ]
+        told = [news.of_finding(finding) for finding in findings_of(signals)]
+        figures = {alert.cause: alert.figures for alert in told}
+        assert set(figures) == set(CAUSES)
+        assert all(isinstance(each, str | int | float) for alert in told for each in alert.figures.values())
+        assert not {"edges", "shares", "words", "interval"} & {name for alert in told for name in alert.figures}
+        assert figures["errors"] == {
+            "value": 0.09,
+            "threshold": 0.05,
+            "p_value": 0.0,
+            "rows": 1000,
+            "count": 90,
+            "95 % interval": "0.073 to 0.109",
+        }
+
     def test_the_page_holds_all_of_it_and_nothing_that_runs_or_loads(self, reference: Reference) -> None:
         signals = tuple(self.everything(reference))
         named = replace(reference, of="<script>alert(1)</script>")
-        watched = Watched("v<1>", named, signals, tuple(findings_of(signals)), frozenset())
+        watched = Watched("v<1>", named, signals, tuple(findings_of(signals)), frozenset(), {"invoice": 12})
         page = write_report(watched, {"at": "2026-03-01T08:00:00.000Z", "watched": watched.described()}).decode()
         assert all(signal.cause in page for signal in signals)
         assert all(finding.title in page for finding in watched.findings)
         assert page.count("<svg") == 4
+        assert "<td>alert, retrain</td>" in page
+        assert "both" not in page.partition("<h2>The record</h2>")[0]
+        assert "<td>latency</td><td>1e+04 ms</td>" in page
+        assert "<tr><td>invoice</td><td>12</td></tr>" in page
         assert "<script" not in page
         assert "v<1>" not in page
         assert not {"http:", "https:", "src=", "href="} & set(page.replace('"', " ").split())

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retrain.measures import alphabet_of, measure, near_duplicates, repeated_share, seen_words
+from retrain.measures import alphabet_of, measure, near_duplicates, new_words, repeated_share, seen_words
 from retrain.reference import (
     LEAST_SAMPLES,
     SHAPES,
@@ -19,6 +19,7 @@ from retrain.reference import (
     make_reference,
     one_a_request,
 )
+from retrain.usual import Usual
 from sentiloop.bundled import baseline
 from sentiloop.records import Sample
 from sentiloop.scoring import Scorer
@@ -122,7 +123,16 @@ class TestAVersionsReference:
     def test_enough_samples_are_the_better_picture_of_the_traffic(self) -> None:
         found = make_reference(baseline(), self.ROWS, by_chance(LEAST_SAMPLES))
         assert (found.of, found.rows, found.confusion.sum()) == ("samples of the traffic", LEAST_SAMPLES, 2)
-        assert found.repeated == 1
+
+    def test_of_what_odd_texts_are_held_against_no_sample_and_no_correction_is_a_part(self) -> None:
+        spam = [(f"{GOOD} {number}", "positive", "holdout", "") for number in range(50)]
+        base, fed = self.ROWS.assign(source="films"), table(spam).assign(source="feedback")
+        rows = pd.concat([base, fed], ignore_index=True)
+        of_base = make_reference(baseline(), base).usual
+        assert (of_base.rows, of_base.longest, of_base.longer, of_base.repeated) == (2, 11, 0, 0)
+        for samples in ([], by_chance(LEAST_SAMPLES)):
+            assert make_reference(baseline(), rows, samples).usual == of_base
+            assert make_reference(baseline(), rows, samples, bundled()).usual == bundled().usual
 
     def test_a_prior_lends_its_picture_but_not_its_accuracy_and_knows_words_of_its_own(self) -> None:
         found = make_reference(baseline(), self.ROWS, prior=bundled())
@@ -150,6 +160,24 @@ class TestAVersionsReference:
         found, said = measure(model, [GOOD], seen_words([]), []), Scorer(model).score(GOOD)
         assert found.words.shape == (1, 0)
         assert found.score[0] == pytest.approx(said.probabilities[2] - said.probabilities[0])
+
+
+def test_an_alphabet_is_known_if_a_hundredth_of_the_base_data_is_in_it() -> None:
+    usual = Usual.of(["fine"] * 97 + ["Хорошо", "Плохо", "很好"])
+    assert [usual.knows(alphabet) for alphabet in ("LATIN", "CYRILLIC", "CJK", "GREEK", "")] == [True] * 3 + [
+        False,
+        True,
+    ]
+    assert Usual.of(["fine"] * 199 + ["很好"]).strange_share() == 0.005
+    assert Usual.of([]).rows == 0
+
+
+def test_new_words_are_those_that_enough_texts_have_and_that_are_not_known_as_frequent() -> None:
+    texts = [f"The invoice, the invoice of {name}!" for name in ("Ada", "Bob", "Ada", "Eve", "Ada", "Ada")]
+    assert new_words(texts, {"the"}) == {"invoice": 6, "of": 6}
+    assert new_words(texts[:4], {"the"}) == {}
+    many = [" ".join(f"word{number}" for number in range(20))] * 5
+    assert len(new_words(many, ())) == 10
 
 
 def test_the_bundled_reference_is_that_of_the_bundled_baseline() -> None:

@@ -76,7 +76,7 @@ def test_an_event_is_handled_as_on_lambda_and_its_outcome_printed(image: Path, e
 def test_an_event_that_fails_says_why_and_leaves_a_status(image: Path, endpoint: str) -> None:
     failed = run(image, '{"action": "promote", "version": "v-none", "by": "test", "reason": "test"}')
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert "pointer_error: no version 'v-none'" in failed.stderr
+    assert "version_not_found: no version 'v-none'" in failed.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["retrain"], ["[]"], ["{}", "{}"]])

@@ -125,6 +125,48 @@ def test_a_secret_never_prints(value: str) -> None:
     assert settings.contributor_key.reveal() == value.encode()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example/services/T0/B0/x?y=z#w",
+        "HTTPS://ada:hush@hooks.example:8443",
+        "https://[2001:db8::1]:8443/x",
+        "http://127.0.0.1:9000/",
+        "http://localhost",
+        "http://[::1]:9000/x",
+    ],
+)
+def test_a_webhook_has_tls_or_is_on_this_machine(url: str) -> None:
+    assert Settings.from_env({"SENTILOOP_ALERT_WEBHOOK": url}).alert_webhook.reveal() == url.encode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "hooks.example/x",
+        "ftp://hooks.example/",
+        "http://hooks.example/x",
+        "http://10.0.0.1/",
+        "http://localhost.example/",
+        "http://localhost@hooks.example/",
+        "http://127.0.0.1.example/",
+        "https://",
+        "https://:443/",
+        "https://hooks.example/a b",
+        "https://hooks.example/\n",
+        "http://[::1",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_webhook_that_nothing_could_be_sent_to_is_an_error_that_does_not_print_it(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"SENTILOOP_ALERT_WEBHOOK": url})
+    assert caught.value.message == "SENTILOOP_ALERT_WEBHOOK has a value that does not parse"
+    assert caught.value.hint.startswith("It is: URL, with https, ")
+    assert url not in f"{caught.value.message} {caught.value.hint}"
+
+
 def test_a_secret_tells_whether_there_is_one() -> None:
     assert not Secret()
     assert Secret("hush")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sentiloop.activity import Counts, percentile
+from sentiloop.activity import LONG, SHORT, Counts, disagreement_by_slice, percentile
 
 
 class Latency(BaseModel):
@@ -33,12 +33,23 @@ class Feedback(BaseModel):
     mistakes: int = Field(description="Another label was called right, or no prediction was named.")
 
 
+class SliceOfBeside(BaseModel):
+    """A part of the texts that champion and challenger scored."""
+
+    texts: int
+    disagreement: float = Field(description="Share of these that got another label.")
+
+
 class Beside(BaseModel):
     """What a version on trial said of texts that the champion scored as well."""
 
     texts: int
     disagreement: float | None = Field(description="Share of the texts that got another label.")
     flips: dict[str, int] = Field(description="Texts by `champion label>challenger label`.")
+    slices: dict[str, SliceOfBeside] = Field(
+        description="By the champion's label (`label positive`), its confidence (`doubtful`, `sure`), and the text's "
+        f"length (`short`: up to {SHORT} words, `medium`, `long`: more than {LONG})."
+    )
 
 
 class VersionFigures(BaseModel):
@@ -64,7 +75,7 @@ class Metrics(BaseModel):
     delay_seconds: float = Field(
         description="How old a figure may be, as long as the instance that counted it gets requests."
     )
-    champion: str | None = Field(description="The version that answers.")
+    champion: str | None = Field(description="The version that answers; null if no pointer says it.")
     requests: int
     functions: dict[str, FunctionFigures]
     versions: dict[str, VersionFigures]
@@ -124,6 +135,7 @@ def _version(counts: Mapping[str, Any]) -> VersionFigures:
             texts=beside["texts"],
             disagreement=_share(sum(beside["flips"].values()), beside["texts"]),
             flips=beside["flips"],
+            slices={name: SliceOfBeside.model_validate(found) for name, found in disagreement_by_slice(beside).items()},
         ),
     )
 

@@ -1,5 +1,6 @@
 """The route of the service's figures; it asks for the API key alone."""
 
+import logging
 import threading
 import time
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sentiloop import pointer
 from sentiloop.activity import Counts
 from sentiloop.activity_store import ActivityReader
-from sentiloop.errors import StorageUnavailableError
+from sentiloop.errors import PointerError, StorageUnavailableError
 from sentiloop.http import error_responses
 from sentiloop.records import now
 from sentiloop.settings import Settings
@@ -16,6 +17,7 @@ from sentiloop.storage import ObjectStore
 
 from admin.metrics import Metrics, figures
 
+log = logging.getLogger("sentiloop")
 _TEXT_FORMATS = ("text/plain", "application/openmetrics-text")
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
@@ -51,6 +53,16 @@ def metrics_router(store: ObjectStore, settings: Settings) -> APIRouter:
     return router
 
 
+def _champion(store: ObjectStore) -> str | None:
+    """Return the served version, or None if no pointer says it: what was counted is told all the same."""
+    try:
+        current = pointer.read(store)
+    except PointerError as error:
+        log.error("the figures name no champion: %s", error.message)
+        return None
+    return current.pointer.champion.version if current else None
+
+
 class _Totals:
     """Reads the totals, and again only after some time: a scrape every few seconds would list the bucket each time."""
 
@@ -67,8 +79,6 @@ class _Totals:
         with self._lock:
             moment = time.monotonic()
             if moment - self._read_at >= self._kept_seconds:
-                current = pointer.read(self._store)
-                champion = current.pointer.champion.version if current else None
-                self._known = self._reader.read(_BEGINNING, now()), champion
+                self._known = self._reader.read(_BEGINNING, now()), _champion(self._store)
                 self._read_at = moment
             return self._known

@@ -44,7 +44,9 @@ class ModelSummary(BaseModel):
     """A published version."""
 
     version: str
-    kind: str = Field(description="`trained`, `baseline`, `anchor` (of base data alone), or `incomplete`.")
+    kind: str = Field(
+        description="`trained`, `baseline`, `anchor` (of base data alone), `incomplete`, or `missing`: files are gone."
+    )
     role: str | None = Field(description="`champion`, `challenger`, or null.")
     erased: bool = Field(description="Whether it learned from corrections that were erased since.")
     created_at: str | None
@@ -63,6 +65,9 @@ class ModelList(BaseModel):
     items: list[ModelSummary]
     versions: int = Field(description="How many there are in all.")
     pinned: bool = Field(description="Whether nothing but a person may move the pointer.")
+    problem: str | None = Field(
+        description="That the pointer is gone, so that the roles are those of the newest move on record; else null."
+    )
 
 
 class SliceFigures(BaseModel):

@@ -66,6 +66,12 @@ class _Totals(Collector):
         flips = CounterMetricFamily(
             "sentiloop_disagreements", "Texts that a challenger labelled differently.", labels=["version", "flip"]
         )
+        in_slices = CounterMetricFamily(
+            "sentiloop_slice_compared", "Compared texts, by each slice that they are in.", labels=["version", "slice"]
+        )
+        differing = CounterMetricFamily(
+            "sentiloop_slice_disagreements", "Those labelled differently, in the same way.", labels=["version", "slice"]
+        )
         confidence = HistogramMetricFamily("sentiloop_confidence", "Confidence of the answers.", labels=["version"])
         latency = _latency("sentiloop_version_duration_seconds", "Time until a version's answer.", "version")
         for name, counts in self._versions:
@@ -74,10 +80,13 @@ class _Totals(Collector):
             failures.add_metric([name], counts["errors"])
             beside.add_metric([name], counts["beside"]["texts"])
             _add_each(flips, name, counts["beside"]["flips"])
+            slices = counts["beside"]["slices"]
+            _add_each(in_slices, name, {slice_: found["texts"] for slice_, found in slices.items()})
+            _add_each(differing, name, {slice_: found["differ"] for slice_, found in slices.items()})
             bins = zip(_CONFIDENCE_BOUNDS, accumulate(counts["confidence"]), strict=True)
             confidence.add_metric([name], list(bins), counts["confidence_sum"])
             _add_latency(latency, name, counts)
-        yield from (answers, doubtful, failures, beside, flips, confidence, latency)
+        yield from (answers, doubtful, failures, beside, flips, in_slices, differing, confidence, latency)
 
     def _feedback(self) -> Metric:
         """What was said, under the versions that answered; what names any other is under none."""

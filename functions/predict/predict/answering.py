@@ -6,7 +6,7 @@ Both score in the request itself: it takes some 20 µs a text, and Lambda would 
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fastapi import Request
@@ -54,11 +54,13 @@ class Answering:
     Args:
         shadow_share: of the requests, scored by both versions while there are two.
         activity: counts what a challenger does.
+        threshold: returns the confidence below which a version's prediction counts as doubtful.
     """
 
-    def __init__(self, shadow_share: float, activity: Activity) -> None:
+    def __init__(self, shadow_share: float, activity: Activity, threshold: Callable[[Model], float]) -> None:
         self._shadow_share = shadow_share
         self._activity = activity
+        self._threshold = threshold
 
     def score(
         self, request: Request, served: Served, client: str, texts: Sequence[str], *, explained: bool = False
@@ -100,7 +102,8 @@ class Answering:
         if predictions is None:
             return None
         pairs = (answered, predictions) if other is challenger else (predictions, answered)
-        self._activity.beside(challenger.model.version, zip(*pairs, strict=True))
+        scored, doubtful_below = zip(texts, *pairs, strict=True), self._threshold(served.model)
+        self._activity.beside(challenger.model.version, scored, doubtful_below)
         return Beside(other.model, predictions)
 
 

@@ -34,7 +34,7 @@ def create_predict_app(settings: Settings, live: LiveModel, samples: Samples, wr
     """Return the application: everything it needs is passed in, so that tests can pass something else."""
     app = create_app("Sentiloop predict", settings.max_body_bytes, "predict", writer)
     activity = writer.activity
-    answering = Answering(settings.shadow_share, activity)
+    answering = Answering(settings.shadow_share, activity, samples.threshold)
 
     def answered(
         request: Request, client_id: str | None, texts: Sequence[str], *, explained: bool = False

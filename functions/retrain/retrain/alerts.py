@@ -132,6 +132,11 @@ def notify(
     return Notified(tuple(opened), tuple(cleared), tuple(dict.fromkeys(unsent)))
 
 
+def open_causes(store: ObjectStore) -> list[str]:
+    """Return the causes that were told and not yet said to be over."""
+    return [cause for cause, thread in _read_threads(store).items() if thread.is_open]
+
+
 # --- What is in the bucket ---
 
 

@@ -34,21 +34,22 @@ def gain_checks(
         news: the same of the feedback since the champion's.
     """
     chance, gained = gate.p_value(fair, selected), gate.gain(fair, selected)
-    on_news = ""
+    evidence = [f"{_counts(fair, selected)}, p = {chance:.2g}"]
     if news and (rows := news[0].rows + news[1].rows):
         there = gate.p_value(*news, fair)
+        fixed = f" ({news[1].fixed} of {news[1].wrong} wrong answers fixed)" if news[1].wrong else ""
+        evidence.append(f"on the {rows} rows of feedback since the champion's{fixed} p = {there:.2g}")
         if there < chance:
             gained = gate.gain(*news, fair)
+            evidence.reverse()
         chance = min(1.0, 2 * min(chance, there))
-        fixed = f" ({news[1].fixed} of {news[1].wrong} wrong answers fixed)" if news[1].wrong else ""
-        on_news = f"; on the {rows} rows of feedback since the champion's{fixed} p = {there:.2g}"
+        evidence.append(f"p = {chance:.2g} of both tests together")
     found = "better beyond chance" if chance <= level else "not better beyond chance"
-    counts = f"{fair.gained} gained, {fair.lost} lost of {fair.rows} held-out rows"
     low, high = gate.gain_interval(fair)
     detectable = gate.detectable_gain(fair.rows, fair.discordant, level)
     sentences = [
-        f"{found} at level {level}: {counts}, {_on_selected(fair, selected)}p = {chance:.2g}{on_news}",
-        f"the gain on these rows lies between {low:+.4f} and {high:+.4f} with {CONFIDENCE:.0%} confidence",
+        f"{found} at level {level}: {'; '.join(evidence)}",
+        f"the gain on {_rows(selected)} lies between {low:+.4f} and {high:+.4f} with {CONFIDENCE:.0%} confidence",
         f"a true gain of {detectable:.4f} would have been found with a chance of {DETECTION:.0%}"
         if detectable is not None
         else "the models differ on too few of them for any gain to be found",
@@ -73,16 +74,32 @@ def gain_checks(
     ]
 
 
-def _on_selected(fair: Comparison, selected: Selected) -> str:
-    """Return a clause on reported mistakes and confirmations, empty if there are none."""
+def _counts(fair: Comparison, selected: Selected) -> str:
+    """Return what was gained and lost, first where more was gained: on the reported rows, or on the others."""
+    on_fair = f"{fair.gained} gained, {fair.lost} lost of {fair.rows} {_rows(selected)}"
     if not selected.rows:
-        return ""
-    return (
-        f"and of the reported mistakes and confirmations {selected.fixed} of {selected.wrong} wrong answers fixed "
-        f"({gate.expected_fixes(fair, selected):.1f} expected of a model that is no better), "
-        f"{selected.turned} turned into another wrong answer, and {selected.broken} of {selected.right} right answers "
-        f"broken ({gate.expected_breaks(fair, selected):.1f} expected), "
-    )
+        return on_fair
+    parts = [_on_selected(fair, selected), on_fair]
+    if fair.gained - fair.lost > selected.fixed - selected.turned - selected.broken:
+        parts.reverse()
+    return ", and ".join(parts)
+
+
+def _on_selected(fair: Comparison, selected: Selected) -> str:
+    """Return what became of the reported mistakes and confirmations, beside what comes for nothing."""
+    parts = []
+    if selected.wrong:
+        expected = f"{gate.expected_fixes(fair, selected):.1f} expected of a model that is no better"
+        parts.append(f"{selected.fixed} of {selected.wrong} reported mistakes fixed ({expected})")
+        parts.append(f"{selected.turned} turned into another wrong answer")
+    if selected.right:
+        expected = f"{gate.expected_breaks(fair, selected):.1f} expected"
+        parts.append(f"{selected.broken} of {selected.right} right answers broken ({expected})")
+    return ", ".join(parts)
+
+
+def _rows(selected: Selected) -> str:
+    return "fair held-out rows" if selected.rows else "held-out rows"
 
 
 def base_check(part: Comparison) -> Check:

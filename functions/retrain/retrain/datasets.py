@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sentiloop.records import to_json
 from sentiloop.storage import ObjectStore, create
 
 BASE = "datasets/base/"
+ROWS, MANIFEST = "rows.jsonl.gz", "manifest.json"
 SEED = "seed"
 
 
@@ -44,7 +46,7 @@ class Dataset:
 
 
 def store_dataset(store: ObjectStore, name: str, rows: Iterable[Row], *, source: str, licence: str) -> dict[str, Any]:
-    """Write a base data set and return its manifest; storing the same rows again changes nothing.
+    """Write a base data set and return its manifest; storing the same rows again changes nothing but what broke.
 
     Raises:
         DatasetError: there are no rows, or the name is taken by other rows.
@@ -62,31 +64,56 @@ def store_dataset(store: ObjectStore, name: str, rows: Iterable[Row], *, source:
         "rows": len(kept),
         "labels": dict(Counter(row.label for row in kept)),
         "splits": dict(Counter(row.split or "by hash" for row in kept)),
-        "file": "rows.jsonl.gz",
+        "file": ROWS,
     }
-    for file, content in (("rows.jsonl.gz", gzip.compress(body, mtime=0)), ("manifest.json", to_json(manifest))):
-        written = create(store, f"{BASE}{name}/{file}", content)
-        if not written and read_dataset(store, name).digest != digest:
+    rows_key, packed = f"{BASE}{name}/{ROWS}", gzip.compress(body, mtime=0)
+    for key, content in ((rows_key, packed), (f"{BASE}{name}/{MANIFEST}", to_json(manifest))):
+        if create(store, key, content) or _is_whole(store, name, digest):
+            continue
+        if _read_manifest(store, name).get("digest") != digest:
             raise DatasetError(f"{name} exists with other rows", "Choose another name.")
+        store.put(rows_key, packed)  # the object broke, and these are the rows that the manifest names
     return manifest
 
 
 def read_dataset(store: ObjectStore, name: str) -> Dataset:
-    """Return a base data set; raise `DatasetError` if its rows are not those of its manifest."""
+    """Return a base data set; raise `DatasetError` if it cannot be read, or its rows are not those of its manifest."""
+    about, key = _read_manifest(store, name), f"{BASE}{name}/{ROWS}"
     try:
-        about = json.loads(store.get(f"{BASE}{name}/manifest.json").body)
-    except ObjectNotFoundError:  # an import was cut short before its manifest: finish by importing again
-        about = {"name": name}
-    body = gzip.decompress(store.get(f"{BASE}{name}/rows.jsonl.gz").body)
+        body = gzip.decompress(store.get(key).body)
+        rows = tuple(Row(**json.loads(line)) for line in body.splitlines())
+    except (ObjectNotFoundError, OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+        raise _broken(key, "Import the set again, or restore the object.") from error
     digest = sha256(body).hexdigest()
     if about.setdefault("digest", digest) != digest:
-        raise DatasetError(f"{name}: rows.jsonl.gz is not what the manifest describes", "Import it under another name.")
-    return Dataset(name, digest, tuple(Row(**json.loads(line)) for line in body.splitlines()), about)
+        raise DatasetError(f"{key} is not what the manifest describes", "Import the set again, or restore the object.")
+    return Dataset(name, digest, rows, about)
+
+
+def _read_manifest(store: ObjectStore, name: str) -> dict[str, Any]:
+    key = f"{BASE}{name}/{MANIFEST}"
+    try:
+        return dict(json.loads(store.get(key).body))
+    except ObjectNotFoundError:  # an import was cut short before its manifest: finish by importing again
+        return {"name": name}
+    except (ValueError, TypeError) as error:
+        raise _broken(key, "Restore the object, or delete it and import the set again.") from error
+
+
+def _is_whole(store: ObjectStore, name: str, digest: str) -> bool:
+    try:
+        return read_dataset(store, name).digest == digest
+    except DatasetError:
+        return False
+
+
+def _broken(key: str, hint: str) -> DatasetError:
+    return DatasetError(f"{key} is broken or gone", hint)
 
 
 def read_datasets(store: ObjectStore) -> list[Dataset]:
     """Return all complete base data sets, by name."""
-    suffix = "/manifest.json"
+    suffix = f"/{MANIFEST}"
     names = [key.removeprefix(BASE).removesuffix(suffix) for key in store.keys(BASE) if key.endswith(suffix)]
     return [read_dataset(store, name) for name in sorted(names)]
 
@@ -100,7 +127,7 @@ def seed_rows() -> list[Row]:
 
 def store_seed(store: ObjectStore) -> None:
     """Put the seed corpus into a bucket that has none; an older edition stays, since models learned from it."""
-    if any(store.keys(f"{BASE}{SEED}/manifest.json")):
+    if any(store.keys(f"{BASE}{SEED}/{MANIFEST}")):
         return
     store_dataset(store, SEED, seed_rows(), source="written for Sentiloop", licence="Apache-2.0")
 

@@ -16,15 +16,14 @@ from scipy.special import rel_entr
 from sentiloop.settings import Settings
 
 from retrain.measures import Measured
-from retrain.reference import DIGITS, SHAPES, Distribution, Reference
+from retrain.reference import SHAPES, Distribution, Reference
+from retrain.usual import DIGITS, Usual
 
 Floats = NDArray[np.float64]
 FALSE_ALARMS_A_WEEK = 0.05
 LOOKS_A_WEEK = 24 * 7
 LEVEL = FALSE_ALARMS_A_WEEK / LOOKS_A_WEEK  # of one look, to be shared by all its signals
 PSI_BINS = 10
-LONG = 0.99  # quantile of the reference beyond which a text is abnormally long
-KNOWN_ALPHABET = 0.01  # least share of the reference's texts that makes an alphabet a known one
 _TWO_SIDED_95 = 1.96
 _TINY = 1e-9
 
@@ -71,7 +70,7 @@ def compare(reference: Reference, window: Measured, repeated: float, settings: S
     signals.append(unseen_signal(reference, window.unseen, settings.drift_unseen))
     if reference.words:
         signals.append(vocabulary_signal(reference, window.words, settings.drift_vocabulary))
-    return [*signals, *anomaly_signals(reference, window, repeated, settings.drift_anomalies)]
+    return [*signals, *anomaly_signals(reference.usual, window, repeated, settings.drift_anomalies)]
 
 
 def shape_signal(name: str, reference: Reference, values: Floats, threshold: float) -> Signal:
@@ -191,27 +190,20 @@ def vocabulary_signal(reference: Reference, words: NDArray[np.float32], threshol
     return Signal("drift-vocabulary", distance, threshold, p_value, len(words), details={"words": moved})
 
 
-def anomaly_signals(reference: Reference, window: Measured, repeated: float, threshold: float) -> Iterator[Signal]:
-    """Yield the shares of texts that are abnormally long, in another alphabet, or alike, less the reference's."""
-    limit, lengths = long_text(reference), reference.distributions["length"]
-    alphabets = [name for name, share in reference.alphabets.items() if share >= KNOWN_ALPHABET or not name]
-    strange = ~np.isin(window.alphabet, alphabets) & (window.alphabet != "")
-    known_strange = sum(share for name, share in reference.alphabets.items() if name not in alphabets and name)
+def anomaly_signals(usual: Usual, window: Measured, repeated: float, threshold: float) -> Iterator[Signal]:
+    """Yield the shares of texts that are abnormally long, in another alphabet, or alike, less what is usual."""
+    if not usual.rows:
+        return
+    strange = [not usual.knows(alphabet) for alphabet in window.alphabet.tolist()]
     for cause, share, known in (
-        ("anomaly-length", float((window.length > limit).mean()), 1 - lengths.cumulative[lengths.points.index(limit)]),
-        ("anomaly-alphabet", float(strange.mean()), known_strange),
-        ("anomaly-repetition", repeated, reference.repeated),
+        ("anomaly-length", float((window.length > usual.longest).mean()), usual.longer),
+        ("anomaly-alphabet", float(np.mean(strange)), usual.strange_share()),
+        ("anomaly-repetition", repeated, usual.repeated),
     ):
-        rise, deviation = share - known, _share_deviation(share, len(window), known, reference.rows)
-        p_value = float(_share_p_values(np.array([rise]), np.array([share]), len(window), known, reference.rows)[0])
+        rise, deviation = share - known, _share_deviation(share, len(window), known, usual.rows)
+        p_value = float(_share_p_values(np.array([rise]), np.array([share]), len(window), known, usual.rows)[0])
         details = {"share": share, "reference_share": known}
         yield Signal(cause, rise, threshold, p_value, len(window), around(rise, deviation), details)
-
-
-def long_text(reference: Reference) -> float:
-    """Return the number of words from which a text is abnormally long."""
-    lengths = reference.distributions["length"]
-    return lengths.points[int(np.searchsorted(lengths.cumulative, LONG - _TINY))]
 
 
 def _share_p_values(rise: Floats, share: Any, rows: int, known: Any, reference_rows: int) -> Floats:

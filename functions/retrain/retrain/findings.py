@@ -8,6 +8,8 @@ from retrain.drift import LEVEL, Signal
 
 Action = Literal["retrain", "alert", "both"]
 CLEAR_BELOW = 0.8  # part of the threshold below which a cause is over; in between it stays what it was
+BROKEN = "champion-broken"  # the one cause that is no matter of figures
+LOOK = "the newest checks/…/report.html in the bucket; docs/operations.md says what to do"
 NO_EVIDENCE = 0.05  # or the p-value above which there is nothing to see
 
 
@@ -121,6 +123,7 @@ class Finding:
         title: what happened, in a line.
         sentence: the same with the figures that matter.
         figures: all figures.
+        command: what to type, or where to look closer.
     """
 
     cause: str
@@ -128,11 +131,25 @@ class Finding:
     title: str
     sentence: str
     figures: dict[str, Any]
+    command: str = LOOK
 
 
 def findings_of(signals: Iterable[Signal]) -> list[Finding]:
     """Return the findings among signals."""
     return [_finding(signal) for signal in signals if signal.found(SHARE_OF_LEVEL)]
+
+
+def broken_champion(version: str, why: str) -> Finding:
+    """Return the finding that the files of the served version are gone, or not what they were."""
+    return Finding(
+        BROKEN,
+        "alert",
+        f"The files of {version}, which is served, cannot be read",
+        f"{why}. Running instances still answer with it; new ones cannot load it, nor can a retrain start from it. "
+        "Restore the files, or go back to the version before.",
+        {},
+        f"./sentiloop models rollback --from {version}",
+    )
 
 
 def is_settled(signal: Signal) -> bool:

@@ -47,6 +47,17 @@ def read_records(store: ObjectStore, prefix: str, after: str = "") -> Iterator[t
             yield key, json.loads(store.get(key).body)
 
 
+def decided(store: ObjectStore, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the record of the decision: that of the run itself or, if it was skipped, of the one that it names.
+
+    A run may have ended before people were told of it; the one that repeats it is skipped, and tells them.
+    """
+    if "decided" not in record:
+        return record
+    found: dict[str, Any] = json.loads(store.get(record["decided"]).body)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A decision on a snapshot.

@@ -1,7 +1,7 @@
 """What is measured of texts, with what a model says of them: what the watch compares."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unicodedata import name as unicode_name
@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 REPEATED_WORDS = 5  # of shorter texts many are alike without anybody's doing
 WORDS = 200  # most frequent words whose shares are compared
+NEW_WORDS, NEW_IN_TEXTS = 10, 5  # words that are named as new at most, and texts that have to have one
 SEEN_BITS = 2**20  # a twentieth of them is set by the bundled baseline's 55,000 words
 SEEN_TEXTS = 2  # training texts that make a word a known one
 SAID_BY_LETTERS = 200  # characters that tell a text's alphabet
@@ -82,13 +83,32 @@ def measure(model: Model, texts: Sequence[str], seen: Flags, frequent: Sequence[
 
 def seen_words(texts: Sequence[str]) -> Flags:
     """Return which hashes the words of at least `SEEN_TEXTS` of the texts have."""
+    names, counts = _texts_with(texts)
+    seen = np.zeros(SEEN_BITS, bool)
+    seen[[hash_word(names[number]) % SEEN_BITS for number in np.flatnonzero(counts >= SEEN_TEXTS)]] = True
+    return seen
+
+
+def new_words(texts: Sequence[str], frequent: Container[str]) -> dict[str, int]:
+    """Return the words in most of the texts that are not known to be frequent, with the number of texts, most first.
+
+    A word that fewer than `NEW_IN_TEXTS` texts have is not named: it may be what somebody said of somebody.
+    """
+    names, counts = _texts_with(texts)
+    new = [
+        (name, int(count))
+        for name, count in zip(names, counts, strict=True)
+        if count >= NEW_IN_TEXTS and name not in frequent and any(map(str.isalnum, name))
+    ]
+    return dict(sorted(new, key=lambda each: (-each[1], each[0]))[:NEW_WORDS])
+
+
+def _texts_with(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return all words, and how many of the texts have each."""
     words = read_words(texts)
     of_text = np.repeat(np.arange(len(texts), dtype=np.int64), words.lengths)
     once = np.unique(of_text * max(len(words.names), 1) + words.numbers) % max(len(words.names), 1)
-    counts = np.bincount(once, minlength=len(words.names))
-    seen = np.zeros(SEEN_BITS, bool)
-    seen[[hash_word(words.names[number]) % SEEN_BITS for number in np.flatnonzero(counts >= SEEN_TEXTS)]] = True
-    return seen
+    return words.names, np.bincount(once, minlength=len(words.names))
 
 
 def repeated_share(texts: Sequence[str]) -> float:

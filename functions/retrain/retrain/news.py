@@ -1,6 +1,6 @@
 """What people are told: of runs, of trials and of findings, each with the command that tells more."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sentiloop.errors import SentiloopError
@@ -20,7 +20,7 @@ _TITLES = {
 
 
 def of_run(record: Mapping[str, Any]) -> list[Alert]:
-    """Return the news of a run; a skipped one has none."""
+    """Return the news of a run that decided; a skipped one has none."""
     outcome = record["outcome"]
     if outcome not in _TITLES:
         return []
@@ -70,9 +70,12 @@ def of_trial(decision: Decision | None) -> list[Alert]:
     ]
 
 
-def questions_of(decision: Decision | None) -> list[str]:
-    """Return the cause under which a person would be asked about the challenger; it clears when nobody has to be."""
-    return [_cause_of(decision, "ask")] if decision else []
+def questions_in(causes: Iterable[str]) -> list[str]:
+    """Return those under which a person is asked about a challenger, of whichever trial.
+
+    One that is not asked any more is over, for the person who was asked may have ended the trial.
+    """
+    return [cause for cause in causes if cause.startswith("ask-")]
 
 
 def _cause_of(decision: Decision, action: str) -> str:
@@ -82,5 +85,13 @@ def _cause_of(decision: Decision, action: str) -> str:
 
 def of_finding(finding: Finding) -> Alert:
     """Return the alert of something that the hourly look found; it clears when the look finds it no more."""
-    command = "the newest checks/…/report.html in the bucket; docs/operations.md says what to do"
-    return Alert(finding.cause, finding.title, finding.sentence, finding.figures, command)
+    found = finding.figures
+    figures = {name: _brief(figure) for name, figure in found.items() if isinstance(figure, str | int | float)}
+    if interval := found.get("interval"):
+        figures["95 % interval"] = " to ".join(str(_brief(end)) for end in interval)
+    return Alert(finding.cause, finding.title, finding.sentence, figures, finding.command)
+
+
+def _brief(figure: str | float) -> str | float:
+    """Return a figure with no more digits than people read; bin edges and shares are in the report."""
+    return float(f"{figure:.3g}") if isinstance(figure, float) else figure

@@ -50,9 +50,9 @@ def _recently_served(store: ObjectStore) -> Collection[str]:
 
 
 def _manifest(store: ObjectStore, version: str) -> dict[str, Any]:
-    """Return a version's manifest; one that was deleted since it was served has nothing to tell."""
+    """Return a version's manifest; one that was deleted or broken since it was served has nothing to tell."""
     try:
         found: dict[str, Any] = json.loads(store.get(version_key(version, artefact.MANIFEST)).body)
-    except ObjectNotFoundError:
+    except (ObjectNotFoundError, ValueError):
         return {}
     return found

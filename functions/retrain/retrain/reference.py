@@ -1,13 +1,13 @@
 """What a version was trained for, as a small file beside it: the distributions that later traffic is held against.
 
 It holds shares, moments and quantiles and no text. Of words it names the most frequent ones of the manifest; which
-others were in the training data is a bitmap of their hashes.
+others were in the training data is a bitmap of their hashes. Its picture of the traffic follows the traffic; what odd
+texts are held against stays that of the base data.
 """
 
 import base64
 import gzip
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -29,17 +29,16 @@ from sentiloop.storage import ObjectStore
 from retrain import traffic
 from retrain.collect import SNAPSHOTS
 from retrain.judge import SELECTED
-from retrain.measures import Flags, Floats, frequent_words, measure, repeated_share, seen_words
-from retrain.snapshot import Snapshot
+from retrain.measures import Flags, Floats, frequent_words, measure, seen_words
+from retrain.snapshot import FEEDBACK_SOURCE, Snapshot
 from retrain.splits import HOLDOUT, TRAIN
+from retrain.usual import DIGITS, Usual
 
 FILE = "reference.json.gz"
 MOST_ROWS = 20_000  # texts that are measured
 MOST_TRAINING_ROWS = 100_000  # texts that words are known from
 LEAST_SAMPLES = 200  # samples by chance that make a better picture of the traffic than base data is
-REPEATED_ROWS = 500  # as many as a window has at most: the more texts, the more of them find one like them
 QUANTILES = 200
-DIGITS = 6
 SHAPES = ("length", "confidence", "score")  # what is compared as a whole distribution
 
 
@@ -70,9 +69,8 @@ class Reference:
         rows: how many texts.
         distributions: of length, confidence, score and unseen, as in `Measured`.
         labels: share of the texts that the model gives each label.
-        alphabets: share of the texts in each.
         words: of each frequent word mean and standard deviation of its share of a text's words.
-        repeated: share of near-duplicates among `REPEATED_ROWS` texts.
+        usual: how odd texts are anyway, of base data whatever the rest was measured of.
         confusion: K x K counts of held-out fair rows, true label by given label, in the order of `labels`.
         seen: `SEEN_BITS` flags: which hashes words of the training data have.
     """
@@ -82,17 +80,17 @@ class Reference:
     rows: int
     distributions: Mapping[str, Distribution]
     labels: Mapping[str, float]
-    alphabets: Mapping[str, float]
     words: Mapping[str, tuple[float, float]]
-    repeated: float
+    usual: Usual
     confusion: NDArray[np.int64]
     seen: Flags
 
     def dump(self) -> bytes:
         """Write the reference; equal ones have equal bytes."""
-        fields = {name: getattr(self, name) for name in ("version", "of", "rows", "labels", "alphabets", "repeated")}
+        fields = {name: getattr(self, name) for name in ("version", "of", "rows", "labels")}
         fields["schema"] = "reference/1"
         fields["distributions"] = {name: asdict(each) for name, each in self.distributions.items()}
+        fields["usual"] = asdict(self.usual)
         fields["words"] = [[word, *shares] for word, shares in self.words.items()]
         fields["label_order"] = list(self.labels)
         fields["confusion"] = self.confusion.tolist()
@@ -114,9 +112,8 @@ class Reference:
             rows=fields["rows"],
             distributions=distributions,
             labels={label: fields["labels"][label] for label in fields["label_order"]},
-            alphabets=fields["alphabets"],
             words={word: (mean, deviation) for word, mean, deviation in fields["words"]},
-            repeated=fields["repeated"],
+            usual=Usual(**fields["usual"]),
             confusion=np.array(fields["confusion"], np.int64),
             seen=seen,
         )
@@ -141,12 +138,13 @@ def make_reference(
     """Return the reference of a version.
 
     Its picture of the traffic is made of the samples by chance that it learned with. Where these are few, it is that of
-    the prior, whose rows the snapshot lacks, and without a prior that of the held-out rows. Accuracy is always that on
-    the held-out rows, without those that were reported because a model was right or wrong on them.
+    the prior, whose rows the snapshot lacks, and without a prior that of the held-out rows. What odd texts are held
+    against is always the prior's, or without one that of the held-out base rows. Accuracy is always that on the
+    held-out rows, without those that were reported because a model was right or wrong on them.
 
     Args:
         model: the version.
-        rows: of its snapshot: text, label, side, and selection where there is feedback.
+        rows: of its snapshot: text, label, side, and source and selection where there is feedback.
         samples: those that the version learned with.
         prior: reference of what it was adapted from, if the rows behind that are not in the snapshot.
     """
@@ -158,13 +156,14 @@ def make_reference(
     seen = seen_words([training[at] for at in _by_hash(training)[:MOST_TRAINING_ROWS]])
     if prior:
         seen |= prior.seen
+    usual = prior.usual if prior else Usual.of(_of_base_data(held)["text"].tolist())
     asked = [sample.text for sample in one_a_request(samples)]
     confusion = confusion_of(model, held["text"].tolist(), held["label"].tolist())
     if len(asked) >= LEAST_SAMPLES:
-        return describe(model, asked, "samples of the traffic", confusion, seen)
+        return describe(model, asked, "samples of the traffic", confusion, seen, usual=usual)
     if prior:
         return _taken_over(model.version, prior, confusion, seen)
-    return describe(model, held["text"].tolist(), "held-out rows", confusion, seen)
+    return describe(model, held["text"].tolist(), "held-out rows", confusion, seen, usual=usual)
 
 
 def one_a_request(samples: Iterable[Sample]) -> list[Sample]:
@@ -180,14 +179,22 @@ def one_a_request(samples: Iterable[Sample]) -> list[Sample]:
     return list(requests.values())
 
 
-def describe(model: Model, texts: Sequence[str], of: str, confusion: NDArray[np.int64], seen: Flags) -> Reference:
-    """Return what texts are like, of which `of` says what they are."""
+def describe(
+    model: Model,
+    texts: Sequence[str],
+    of: str,
+    confusion: NDArray[np.int64],
+    seen: Flags,
+    *,
+    usual: Usual | None = None,
+) -> Reference:
+    """Return what texts are like, of which `of` says what they are; without `usual` they are base data themselves."""
+    usual = usual or Usual.of(texts)
     if not texts:
-        return Reference(model.version, of, 0, {}, dict.fromkeys(model.labels, 0.0), {}, {}, 0.0, confusion, seen)
+        return Reference(model.version, of, 0, {}, dict.fromkeys(model.labels, 0.0), {}, usual, confusion, seen)
     frequent = frequent_words(model)
     measured = measure(model, texts, seen, frequent)
     shares = np.bincount(measured.said, minlength=len(model.labels)) / len(texts)
-    alphabets = Counter(measured.alphabet.tolist())
     moments = zip(measured.words.mean(axis=0), measured.words.std(axis=0), strict=True)
     return Reference(
         version=model.version,
@@ -195,9 +202,8 @@ def describe(model: Model, texts: Sequence[str], of: str, confusion: NDArray[np.
         rows=len(texts),
         distributions={name: Distribution.of(getattr(measured, name)) for name in (*SHAPES, "unseen")},
         labels=dict(zip(model.labels, map(_rounded, shares), strict=True)),
-        alphabets={name: _rounded(count / len(texts)) for name, count in sorted(alphabets.items())},
         words={word: (_rounded(mean), _rounded(dev)) for word, (mean, dev) in zip(frequent, moments, strict=True)},
-        repeated=_rounded(repeated_share(texts[:REPEATED_ROWS])),
+        usual=usual,
         confusion=confusion,
         seen=seen,
     )
@@ -238,6 +244,10 @@ def _samples_of(store: ObjectStore, snapshot: str) -> list[Sample]:
 def _taken_over(version: str, prior: Reference, confusion: NDArray[np.int64], seen: Flags) -> Reference:
     fields = {name: getattr(prior, name) for name in prior.__slots__}
     return Reference(**{**fields, "version": version, "of": f"{prior.version}'s", "confusion": confusion, "seen": seen})
+
+
+def _of_base_data(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["source"] != FEEDBACK_SOURCE] if "source" in rows else rows
 
 
 def _by_hash(texts: Sequence[str]) -> NDArray[np.int64]:

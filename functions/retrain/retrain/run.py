@@ -25,7 +25,7 @@ from retrain.release import release
 from retrain.report import write_report
 from retrain.snapshot import store_snapshot
 from retrain.splits import TRAIN
-from retrain.task import Task, gate_of, limits_of, prepare, reason_to_skip
+from retrain.task import Task, gate_of, limits_of, prepare, skip
 from retrain.tracing import step
 from retrain.traffic import draw_samples
 from retrain.train import Recipe, Trained
@@ -46,8 +46,10 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
         record_promotions(store)
         with step("prepare"):
             task = prepare(store, settings, recipe)
-        if reason := reason_to_skip(store, task):
-            return write_record(store, task.snapshot.digest, task.digest, {"outcome": SKIPPED, "reasons": [reason]})
+        if found := skip(store, task):
+            named = {"decided": found.decided} if found.decided else {}
+            skipped = {"outcome": SKIPPED, "reasons": [found.reason], **named}
+            return write_record(store, task.snapshot.digest, task.digest, skipped)
         store_snapshot(store, task.snapshot, task.collected.segments)
         record = _decide(store, settings, recipe, task, by)
         if record is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sentiloop.activity import percentile
+from sentiloop.activity import disagreement_by_slice, percentile
 
 from retrain.sequential import Tally, p_value
 
@@ -52,6 +52,11 @@ class Counts:
     def disagreement(self) -> float | None:
         """Share of these that got two labels; None without any."""
         return sum(self.flips.values()) / self.scored_by_both if self.scored_by_both else None
+
+    @property
+    def slices(self) -> dict[str, dict[str, float]]:
+        """How many of these are in each slice, and the share of them that got two labels."""
+        return disagreement_by_slice(self._beside)
 
     @property
     def confidence_drop(self) -> float | None:

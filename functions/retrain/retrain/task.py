@@ -1,7 +1,9 @@
 """What a run decides on: the champion, the anchor, and the snapshot of all that there is to learn from."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from typing import Any, NamedTuple
 
 from sentiloop import pointer, registry
 from sentiloop.errors import PointerError
@@ -16,7 +18,7 @@ from retrain.champion import Champion, read_champion
 from retrain.collect import Collected, collect
 from retrain.datasets import read_datasets
 from retrain.erasures import Erased, read_erased
-from retrain.ledger import RELEASED, decision_prefix, read_records
+from retrain.ledger import PROMOTED, RELEASED, decision_prefix, read_records
 from retrain.merge import merge_corrections
 from retrain.screen import screen
 from retrain.snapshot import Snapshot, make_snapshot
@@ -47,6 +49,13 @@ class Task:
     digest: str
 
 
+class Skip(NamedTuple):
+    """Why there is nothing to decide and, if a run decided it before, the key of its record."""
+
+    reason: str
+    decided: str | None = None
+
+
 def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
     """Read everything a run decides on: champion, feedback and base data."""
     erased, champion = read_erased(store), read_champion(store, present_pointer(store))
@@ -74,26 +83,35 @@ def prepare(store: ObjectStore, settings: Settings, recipe: Recipe) -> Task:
     return Task(champion, anchor, collected, snapshot, erased, has_to_go, sha256(to_json(asked)).hexdigest())
 
 
-def reason_to_skip(store: ObjectStore, task: Task) -> str | None:
-    """Return why there is nothing to decide, or None."""
+def skip(store: ObjectStore, task: Task) -> Skip | None:
+    """Return why there is nothing to decide, or None if there is."""
     snapshot, champion = task.snapshot, task.champion
     if task.anchor.target == champion.target and not snapshot.manifest["corrections"]["rows"]:
-        return "there is nothing to learn from: no corrections, and no base data that the champion does not stand for"
+        why = "there is nothing to learn from: no corrections, and no base data that the champion does not stand for"
+        return Skip(why)
+    records = read_records(store, decision_prefix(snapshot.digest))
     if champion.snapshot == snapshot.digest:
-        return f"nothing new since {champion.target.version}, which learned from this very snapshot"
-    for key, record in read_records(store, decision_prefix(snapshot.digest)):
+        served = champion.target.version
+        of_run = (key for key, record in records if _promoted(record, served))
+        return Skip(f"nothing new since {served}, which learned from this very snapshot", next(of_run, None))
+    for key, record in records:
         if record["outcome"] in RELEASED and not task.has_to_go:
-            return _was_released(store, record["version"])
+            return _was_released(store, key, record["version"])
         if key.startswith(decision_prefix(snapshot.digest, task.digest)):
-            return f"decided before, in {key}"
+            return Skip(f"decided before, in {key}", key)
     return None
 
 
-def _was_released(store: ObjectStore, version: str) -> str:
+def _promoted(record: Mapping[str, Any], version: str) -> bool:
+    """Return whether a record is that of the run that promoted a version: what others promote has no candidate."""
+    return record["outcome"] == PROMOTED and record["version"] == version and "candidate" in record
+
+
+def _was_released(store: ObjectStore, key: str, version: str) -> Skip:
     challenger = present_pointer(store).challenger
     if challenger and challenger.target.version == version:
-        return f"{version}, which is on trial, learned from this very snapshot"
-    return f"{version} learned from this very snapshot and was taken back; new feedback is needed"
+        return Skip(f"{version}, which is on trial, learned from this very snapshot", key)
+    return Skip(f"{version} learned from this very snapshot and was taken back; new feedback is needed")
 
 
 def gate_of(settings: Settings) -> dict[str, float]:

@@ -36,6 +36,7 @@ class Known:
         evidence: labels that tell the two apart.
         counts: since the trial began.
         step: counts since the present step began.
+        judged: whether the gate judged the challenger against this champion, and let it pass.
     """
 
     champion: str
@@ -43,14 +44,15 @@ class Known:
     evidence: Evidence
     counts: Counts
     step: Counts
+    judged: bool = False
 
     def figures(self) -> dict[str, float]:
         """Return the figures that there are, by names for people."""
         errors, latencies = self.counts.error_shares, self.counts.p95
         figures = {
-            "texts scored in this step": self.step.scored,
-            "texts scored in the trial": self.counts.scored,
-            "share of the answers in this step": self.step.answered,
+            "texts scored in this step (whole hours)": self.step.scored,
+            "texts scored in the trial (whole hours)": self.counts.scored,
+            "share of the answers in this step (whole hours)": self.step.answered,
             "share of texts answered differently": self.counts.disagreement,
             "labels that tell the versions apart": self.evidence.labels,
             "labels against the challenger": self.evidence.labels_against,
@@ -80,6 +82,7 @@ class Decision:
         reason: why, with figures.
         disagreement: share of the texts scored by both that got two labels; None without such texts.
         flips: how many texts got which two labels, by "champion's>challenger's".
+        slices: of each part of the texts scored by both, how many there are and the share that got two labels.
         evidence: the tallies of labels that tell the versions apart.
         figures: all that was looked at, by names for people.
     """
@@ -94,6 +97,7 @@ class Decision:
     reason: str
     disagreement: float | None
     flips: Mapping[str, int]
+    slices: Mapping[str, Mapping[str, float]]
     evidence: Mapping[str, Any]
     figures: Mapping[str, float]
 
@@ -131,7 +135,12 @@ def decide(known: Known, settings: Settings, moment: datetime) -> Decision:
     is_canary = known.challenger.mode == "canary"
     next_share = larger[0] if is_canary and larger else None
     reason = f"nothing speaks against it: {_summary(known)}"
-    return replace(_decision(known, "advance" if next_share else "crown", reason), next_share=next_share)
+    if next_share:
+        return replace(_decision(known, "advance", reason), next_share=next_share)
+    if not known.judged:
+        unjudged = f"the gate did not judge it against {known.champion}, so a person has to promote or withdraw it"
+        return _decision(known, "ask", f"{unjudged}; {reason}")
+    return _decision(known, "crown", reason)
 
 
 def _assess(
@@ -155,7 +164,9 @@ def _assess(
         return _decision(known, "withdraw", f"it cannot be loaded: {error.message}")
     champion = registry.fetch(store, current.champion)
     reports = read_reports(store, challenger.began_at, champion, contender)
-    return decide(replace(known, evidence=weigh(reports, steps)), settings, moment)
+    # A run publishes what passed the gate alone, and names first the champion that it was judged against.
+    judged = list(contender.manifest.get("parents", ()))[:1] == [current.champion.version]
+    return decide(replace(known, evidence=weigh(reports, steps), judged=judged), settings, moment)
 
 
 def _why_withdraw(known: Known, settings: Settings) -> str:
@@ -226,6 +237,7 @@ def _decision(known: Known, action: Action, reason: str) -> Decision:
         reason=reason,
         disagreement=known.counts.disagreement,
         flips=known.counts.flips,
+        slices=known.counts.slices,
         evidence=asdict(known.evidence),
         figures=known.figures(),
     )

@@ -3,9 +3,9 @@
 It reads and decides nothing: `retrain.check` acts on the findings.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sentiloop import pointer, registry
 from sentiloop.activity_store import read_activity
 from sentiloop.artefact import Model
-from sentiloop.errors import ObjectNotFoundError, RecordError
+from sentiloop.errors import ArtefactError, ObjectNotFoundError, RecordError
 from sentiloop.pointer import Pointer
 from sentiloop.receipts import FEEDBACK
 from sentiloop.records import BY_CHANCE, Correction, Sample, timestamp
@@ -22,9 +22,9 @@ from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
 from retrain.drift import Signal, compare
-from retrain.findings import Finding, figures_of, findings_of, is_settled
+from retrain.findings import BROKEN, Finding, broken_champion, figures_of, findings_of, is_settled
 from retrain.health import quarantine_signal, service_signals
-from retrain.measures import measure, repeated_share
+from retrain.measures import measure, new_words, repeated_share
 from retrain.merge import text_key
 from retrain.reference import Reference, one_a_request, read_reference
 from retrain.staleness import Reports, count_reports, fair_labels, fair_signals, reports_signals
@@ -49,6 +49,8 @@ class Watched:
         signals: all that there was enough data for.
         findings: what is not as it should be.
         looked_at: the causes that are known to be there or to be over; nothing is known of others.
+        new_words: words that many of the texts have and that the reference does not know as frequent, with the number
+            of texts that have them: what the new texts are about.
     """
 
     version: str
@@ -56,6 +58,12 @@ class Watched:
     signals: tuple[Signal, ...]
     findings: tuple[Finding, ...]
     looked_at: frozenset[str]
+    new_words: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the champion cannot be read, so that nothing is known of how it does."""
+        return any(finding.cause == BROKEN for finding in self.findings)
 
     def described(self) -> dict[str, Any]:
         """Return what JSON says of it."""
@@ -66,6 +74,7 @@ class Watched:
             "signals": {signal.cause: figures_of(signal) for signal in self.signals},
             "findings": {each.cause: {"action": each.action, "sentence": each.sentence} for each in self.findings},
             "looked_at": sorted(self.looked_at),
+            "new_words": dict(self.new_words),
         }
 
 
@@ -80,12 +89,16 @@ def watch(store: ObjectStore, settings: Settings, moment: datetime) -> Watched:
     found = pointer.read(store)
     if found is None:
         return Watched("", None, (), (), frozenset())
-    model, since = registry.fetch(store, found.pointer.champion), moment - timedelta(days=settings.watch_days)
-    reference = read_reference(store, model.version)
+    version, since = found.pointer.champion.version, moment - timedelta(days=settings.watch_days)
     corrections = read_corrections(store, since, moment)
     signals = list(service_signals(read_activity(store, moment - timedelta(hours=SERVICE_HOURS), moment), settings))
     if quarantine := quarantine_signal(store, corrections, settings.alert_quarantine_share):
         signals.append(quarantine)
+    reference, words, broken = None, dict[str, int](), list[Finding]()
+    try:
+        model, reference = registry.fetch(store, found.pointer.champion), read_reference(store, version)
+    except ArtefactError as error:
+        broken.append(broken_champion(version, error.message))
     if reference:
         samples = read_samples(store, since, moment)
         about_model = drift_signals(model, reference, samples, settings)
@@ -93,8 +106,10 @@ def watch(store: ObjectStore, settings: Settings, moment: datetime) -> Watched:
         if reports := read_reports(store, found.pointer, corrections, since, moment):
             about_model += reports_signals(*reports, reference, settings.stale_accuracy_drop)
         signals += [signal for signal in about_model if signal.rows >= settings.watch_min_samples]
-    looked_at = frozenset(signal.cause for signal in signals if is_settled(signal))
-    return Watched(model.version, reference, tuple(signals), tuple(findings_of(signals)), looked_at)
+        texts = _distinct([sample.text for sample in recent_requests(samples)])
+        words = new_words(texts, reference.words) if len(texts) >= settings.watch_min_samples else words
+    looked_at = frozenset({BROKEN, *(signal.cause for signal in signals if is_settled(signal))})
+    return Watched(version, reference, tuple(signals), (*broken, *findings_of(signals)), looked_at, words)
 
 
 def drift_signals(model: Model, reference: Reference, samples: list[Sample], settings: Settings) -> list[Signal]:
@@ -104,11 +119,15 @@ def drift_signals(model: Model, reference: Reference, samples: list[Sample], set
     equal is a signal of its own.
     """
     texts = [sample.text for sample in recent_requests(samples)]
-    distinct = list({text_key(text): text for text in texts}.values())
+    distinct = _distinct(texts)
     if len(distinct) < settings.watch_min_samples or not reference.rows:
         return []
     measured = measure(model, distinct, reference.seen, list(reference.words))
     return compare(reference, measured, repeated_share(texts), settings)
+
+
+def _distinct(texts: Sequence[str]) -> list[str]:
+    return list({text_key(text): text for text in texts}.values())
 
 
 def recent_requests(samples: list[Sample]) -> list[Sample]:

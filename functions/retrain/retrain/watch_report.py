@@ -15,6 +15,8 @@ _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem 
 table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #c8d0da;padding:.25rem .6rem;text-align:right}
 th:first-child,td:first-child{text-align:left}svg{margin:.5rem 1rem .5rem 0}figcaption{font-weight:600}
 figure{display:inline-block;margin:0}pre{background:#f4f6f9;padding:1rem;white-space:pre-wrap;overflow-wrap:anywhere}"""
+_LEADS_TO = {"alert": "alert", "retrain": "retrain", "both": "alert, retrain"}
+_UNITS = {"latency": "ms"}  # of the figures that are no shares
 _SHAPES = {"drift-length": "words", "drift-confidence": "confidence", "drift-score": "score"}
 
 
@@ -27,7 +29,7 @@ def write_report(watched: Watched, record: Mapping[str, Any]) -> bytes:
     """
     at = escape(str(record.get("at", "")))
     signals = {signal.cause: signal for signal in watched.signals}
-    found = [[f"{each.title}. {each.sentence}", each.cause, each.action] for each in watched.findings]
+    found = [[f"{each.title}. {each.sentence}", each.cause, _LEADS_TO[each.action]] for each in watched.findings]
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Check {at}</title><style>{_STYLE}</style>',
         f"<h1>Check of {escape(watched.version)}, {at}</h1>",
@@ -48,6 +50,10 @@ def write_report(watched: Watched, record: Mapping[str, Any]) -> bytes:
         parts.append("<h2>Words whose share changed most beyond chance</h2>")
         rows = [[each["word"], f"{each['reference_share']:.4f}", f"{each['share']:.4f}"] for each in moved]
         parts.append(_table(["word", "reference", "now"], rows))
+    if watched.new_words:
+        parts.append("<h2>Frequent words now that are not among the reference's</h2>")
+        parts.append(_table(["word", "texts that have it"], watched.new_words.items()))
+    parts += _about_trial(record.get("trial"))
     parts += ["<h2>The record</h2>", f"<pre>{escape(to_json(dict(record)).decode())}</pre></html>"]
     return "\n".join(parts).encode()
 
@@ -58,13 +64,28 @@ def _about_reference(watched: Watched) -> str:
     return f"The reference is made of {watched.reference.rows} texts: {watched.reference.of}."
 
 
+def _about_trial(trial: Mapping[str, Any] | None) -> list[str]:
+    """Return where champion and challenger differ, if one is on trial."""
+    if not trial:
+        return []
+    flips = [[flip, count] for flip, count in sorted(trial["flips"].items())]
+    slices = [[name, each["texts"], f"{each['disagreement']:.1%}"] for name, each in trial["slices"].items()]
+    return [
+        f"<h2>{escape(trial['version'])}, on trial beside {escape(trial['champion'])}</h2>",
+        f"<p>{escape(trial['action'])}: {escape(trial['reason'])}</p>",
+        _table(["champion's label>challenger's", "texts"], flips) if flips else "<p>No text got two labels.</p>",
+        _table(["slice of the texts", "texts", "got two labels"], slices) if slices else "",
+    ]
+
+
 def _row(signal: Signal) -> list[str]:
+    unit = f" {_UNITS[signal.cause]}" if signal.cause in _UNITS else ""
     low_high = " to ".join(f"{end:.3g}" for end in signal.interval) if signal.interval else ""
     return [
         signal.cause,
-        f"{signal.value:.3g}",
+        f"{signal.value:.3g}{unit}",
         low_high,
-        f"{signal.threshold:.3g}",
+        f"{signal.threshold:.3g}{unit}",
         f"{signal.p_value:.2g}",
         str(signal.rows),
     ]

@@ -16,6 +16,7 @@ from sentiloop.scoring import Prediction
 SCHEMA = "activity/1"
 LATENCY_BOUNDS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0)
 CONFIDENCE_BINS = 20
+SHORT, LONG = 5, 50  # words: the most that a short text has, and that one has which is not long
 MOST_VERSIONS = 50  # counted by name in a document: a correction may name any, and a document stays small
 
 Counts = dict[str, Any]
@@ -62,14 +63,27 @@ class Activity:
             counts["errors"] += failed
             _add_latency(counts, milliseconds)
 
-    def beside(self, challenger_version: str, pairs: Iterable[tuple[Prediction, Prediction]]) -> None:
-        """Count texts that the champion (first of each pair) and a challenger scored both."""
+    def beside(
+        self, challenger_version: str, scored: Iterable[tuple[str, Prediction, Prediction]], doubtful_below: float
+    ) -> None:
+        """Count texts that both versions scored, each with what the champion and the challenger said of it.
+
+        Args:
+            challenger_version: what they are counted under.
+            scored: text, champion's and challenger's prediction.
+            doubtful_below: the champion's confidence below which a text is in the slice `doubtful`.
+        """
         with self._lock:
             counts = self._version(challenger_version)["beside"]
-            for champion, challenger in pairs:
+            for text, champion, challenger in scored:
+                differs = champion.label != challenger.label
                 counts["texts"] += 1
-                if champion.label != challenger.label:
+                if differs:
                     _add(counts["flips"], f"{champion.label}>{challenger.label}")
+                for name in _slices_of(text, champion, doubtful_below):
+                    of_slice = counts["slices"].setdefault(name, {"texts": 0, "differ": 0})
+                    of_slice["texts"] += 1
+                    of_slice["differ"] += differs
                 counts["confidence_sum"] += challenger.confidence
                 counts["champion_confidence_sum"] += champion.confidence
 
@@ -142,6 +156,21 @@ def percentile(counts: Sequence[int], share: float) -> float | None:
     return low + (high - low) * max(0.0, 1 - (reached - wanted) / counts[number])
 
 
+def disagreement_by_slice(beside: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return of each slice of the texts that two versions scored how many there are, and the share labelled twice."""
+    return {
+        name: {"texts": counts["texts"], "disagreement": counts["differ"] / counts["texts"]}
+        for name, counts in sorted(beside.get("slices", {}).items())
+    }
+
+
+def _slices_of(text: str, champion: Prediction, doubtful_below: float) -> tuple[str, str, str]:
+    """Return the slices that a text is in: by what the champion says, how sure it is, and how long the text is."""
+    words = len(text.split(maxsplit=LONG))  # no more than it takes to know that it is long
+    length = "short" if words <= SHORT else "long" if words > LONG else "medium"
+    return f"label {champion.label}", "doubtful" if champion.confidence < doubtful_below else "sure", length
+
+
 def _work(counts: Counts) -> tuple[int, ...]:
     return counts["answers"], counts["requests"], counts["beside"]["texts"], counts["feedback"]
 
@@ -164,7 +193,7 @@ def _no_answers() -> Counts:
         "requests": 0,
         **_no_latencies(),
         "errors": 0,
-        "beside": {"texts": 0, "flips": {}, "confidence_sum": 0.0, "champion_confidence_sum": 0.0},
+        "beside": {"texts": 0, "flips": {}, "slices": {}, "confidence_sum": 0.0, "champion_confidence_sum": 0.0},
         "feedback": 0,
         "confirmed": 0,
     }

@@ -70,7 +70,8 @@ class History:
         """Return the number of the newest move, one included that was cut short before it reached the pointer."""
         with refusals():
             current = pointer.read(self._store)
-        generation = current.pointer.generation if current else 0
+            newest = current.pointer if current else pointer.newest(self._store)
+        generation = newest.generation if newest else 0
         while self._entry(generation + 1):
             generation += 1
         return generation

@@ -5,7 +5,7 @@ What a version's files hold never changes, so it is read once and kept. `moves.p
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from sentiloop.bundled import baseline_target
 from sentiloop.diff import Answers, Figure, Interval, MovedWord, Slice
 from sentiloop.errors import ObjectNotFoundError
 from sentiloop.history import READERS, History, Tenure, named_by, tenures
-from sentiloop.moves import CHALLENGER, CHAMPION, find, present, refusals
+from sentiloop.moves import CHALLENGER, CHAMPION, find, known, refusals
 from sentiloop.pointer import Pointer
 from sentiloop.records import Sample, now
 from sentiloop.registry import MARK, version_key
@@ -41,7 +41,8 @@ class Summary:
 
     Attributes:
         version: its name.
-        kind: `baseline`, `anchor` (of base data alone), `trained`, or `incomplete` (its manifest was never written).
+        kind: `baseline`, `anchor` (of base data alone), `trained`, `incomplete` (its manifest was never written), or
+            `missing` (files that it had are gone).
         role: `champion`, `challenger` or None.
         erased: whether it learned from corrections that were erased since.
         created_at: when it was made, if it says so.
@@ -70,11 +71,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of the list; `versions` is how many there are in all."""
+    """A part of the list.
+
+    Attributes:
+        versions: how many there are in all.
+        problem: that the pointer is gone, so that the roles are those of the newest move on record; or None.
+    """
 
     items: Sequence[Summary]
     versions: int
     pinned: bool
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,9 @@ class Models:
 
     def page(self, limit: int, skip: int = 0) -> Page:
         """Return versions, those moved or made last first; those that say no time come last."""
-        current, folders, history = present(self._store), self._folders(), self._history.newest(MOST_MOVES)
+        current, problem = known(self._store)
+        folders, history = self._folders(), self._history.newest(MOST_MOVES)
+        folders = {name: folders.get(name, set()) for name in {*folders, *named_by(current)}}
         moments = self._moments(folders, history)
         names = sorted(folders, key=lambda name: (moments[name], name), reverse=True)
         shown, served = names[skip : skip + limit], tenures(history, self._clock())
@@ -141,20 +150,19 @@ class Models:
             manifests, reports = pool.map(self._manifest, shown), pool.map(self._report, shown)
             read = list(zip(shown, manifests, reports, strict=True))
         items = [
-            _summary(
-                name, current, erased=MARK in folders[name], tenure=served.get(name), manifest=manifest, report=report
-            )
+            _summary(name, current, files=folders[name], tenure=served.get(name), manifest=manifest, report=report)
             for name, manifest, report in read
         ]
-        return Page(items, len(names), current.pinned)
+        return Page(items, len(names), current.pinned, problem)
 
     def show(self, version: str) -> Details:
         """Return all about a version; raise `VersionNotFoundError` if there is none."""
         name = find(self._store, version).version
-        current, history = present(self._store), self._history.newest(MOST_MOVES)
+        (current, _), history = known(self._store), self._history.newest(MOST_MOVES)
         manifest, report = self._manifest(name), self._report(name)
-        erased, tenure = registry.is_marked(self._store, name), tenures(history, self._clock()).get(name)
-        summary = _summary(name, current, erased=erased, tenure=tenure, manifest=manifest, report=report)
+        files = {key.removeprefix(version_key(name, "")) for key in self._store.keys(version_key(name, ""))}
+        tenure = tenures(history, self._clock()).get(name)
+        summary = _summary(name, current, files=files, tenure=tenure, manifest=manifest, report=report)
         slices = diff.read_slices(report.get("slices", []))
         return Details(summary, manifest, slices, [move for move in history if name in named_by(move)])
 
@@ -234,7 +242,7 @@ def _summary(
     version: str,
     current: Pointer,
     *,
-    erased: bool,
+    files: Set[str],
     tenure: Tenure | None,
     manifest: Mapping[str, Any],
     report: Mapping[str, Any],
@@ -244,9 +252,9 @@ def _summary(
     base = data.get("base")
     return Summary(
         version=version,
-        kind=_kind(version, manifest),
+        kind=_kind(version, files, published=bool(manifest) or version in named_by(current)),
         role=CHAMPION if version == current.champion.version else CHALLENGER if version == on_trial else None,
-        erased=erased,
+        erased=MARK in files,
         created_at=manifest.get("created_at"),
         parents=manifest.get("parents", []),
         snapshot=data.get("snapshot"),
@@ -265,9 +273,9 @@ def _bounded(candidates: Iterable[Candidate]) -> list[tuple[str, Sample]]:
     return kept[: sum(total <= MOST_CHARACTERS for total in totals)]
 
 
-def _kind(version: str, manifest: Mapping[str, Any]) -> str:
-    if not manifest:
-        return "incomplete"
+def _kind(version: str, files: Set[str], *, published: bool) -> str:
+    if not {artefact.MANIFEST, artefact.WEIGHTS} <= files:
+        return "missing" if published else "incomplete"
     if version == baseline_target().version:
         return "baseline"
     return "anchor" if version.startswith("anchor-") else "trained"

@@ -7,7 +7,7 @@ and one that rests on what no longer holds is refused.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from sentiloop import pointer, registry, trial
@@ -16,6 +16,7 @@ from sentiloop.pointer import Mode, Move, Pointer, Target
 from sentiloop.storage import ObjectStore
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # as names: the version that has the part
+BRING_BACK = "Promote that version to bring it back."
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -43,6 +44,12 @@ class RefusedError(SentiloopError):
     hint = "Look at the version and at what is served now."
 
 
+class MarkedError(RefusedError):
+    """Raise when a version learned from corrections that were erased since, and nobody insists on it."""
+
+    hint = "Choose another version, or say force if it has to be this one."
+
+
 class Signature(TypedDict):
     """Who asks for a move, and why."""
 
@@ -52,22 +59,36 @@ class Signature(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What the pointer says after a request, and whether it was moved for it."""
+    """What the pointer says after a request, and whether it was moved for it, or only brought back."""
 
     moved: bool
     pointer: Pointer
+    restored: bool = False
 
 
 def present(store: ObjectStore) -> Pointer:
     """Return the pointer.
 
     Raises:
-        RefusedError: there is none yet, or what is there is none.
+        RefusedError: there is none yet, it is gone, or what is there is none.
     """
-    current = _read(store)
+    current, problem = known(store)
+    if problem:
+        raise RefusedError(problem, BRING_BACK)
+    return current
+
+
+def known(store: ObjectStore) -> tuple[Pointer, str | None]:
+    """Return the pointer and None or, where somebody deleted it, the newest move on record and a line that says so.
+
+    Raises:
+        RefusedError: there was no pointer yet, or what is there is none.
+    """
+    current, gone = _read(store)
     if current is None:
         raise RefusedError("no model was published yet", "Promote a version, or send the `bootstrap` event.")
-    return current
+    served = f"generation {current.generation} served {current.champion.version}"
+    return current, f"{pointer.CURRENT} is gone; {served}" if gone else None
 
 
 def find(store: ObjectStore, name: str) -> Target:
@@ -104,7 +125,7 @@ def promote(
         PointerMovedError: another version than the expected one is served.
         RefusedError: the version is marked as erased, incomplete, or of other code than this.
     """
-    target, before = _usable(store, name, force), _read(store)
+    target, (before, gone) = _usable(store, name, force), _read(store)
 
     def decide(current: Pointer | None) -> Move | None:
         if current and current.champion == target:
@@ -116,7 +137,8 @@ def promote(
         registry.fetch(store, target)
         after = pointer.move(store, decide)
     assert after is not None  # noqa: S101 - `decide` leaves the pointer alone only where there is one
-    return _moved(before, after, by, reason)
+    done = _moved(before, after, by, reason)
+    return replace(done, restored=gone and not done.moved)
 
 
 def begin_trial(
@@ -200,13 +222,20 @@ def rollback(store: ObjectStore, *, by: str, reason: str, away_from: str | None 
         PointerMovedError: another version is served, and not because `away_from` went just before.
         RefusedError: nothing else was ever served.
     """
-    before = present(store)
+    before, _ = _read(store)  # if it is gone, the move brings it back before it goes on
     with refusals():
         after = registry.rollback(store, by=by, reason=reason, away_from=away_from)
     done = _moved(before, after, by, reason)
     if not done.moved and away_from != _served_before(store, after):
         raise PointerMovedError(f"{after.champion.version} is served, and not {away_from}")
     return done
+
+
+def rollback_plan(store: ObjectStore) -> tuple[str, str]:
+    """Return the version that a rollback would leave, and the one that it would serve; raise `RefusedError` if none."""
+    current, _ = known(store)
+    with refusals():
+        return current.champion.version, registry.goes_back_to(store, current).version
 
 
 def pin(store: ObjectStore, pinned: bool, *, by: str, reason: str) -> Moved:
@@ -226,10 +255,11 @@ def refusals() -> Iterator[None]:
         raise RefusedError(error.message, error.hint) from error
 
 
-def _read(store: ObjectStore) -> Pointer | None:
+def _read(store: ObjectStore) -> tuple[Pointer | None, bool]:
+    """Return the pointer or, where there is none, the newest move on record; and whether it is that."""
     with refusals():
         found = pointer.read(store)
-    return found.pointer if found else None
+        return (found.pointer, False) if found else (pointer.newest(store), True)
 
 
 def _with_part(current: Pointer, part: str) -> Target:
@@ -244,7 +274,7 @@ def _usable(store: ObjectStore, name: str, force: bool) -> Target:
     target = find(store, name)
     if registry.is_marked(store, target.version) and not force:
         message = f"{target.version} learned from corrections that were erased since"
-        raise RefusedError(message, "Choose another version, or say force if it has to be this one.")
+        raise MarkedError(message)
     return target
 
 

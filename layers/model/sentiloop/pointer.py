@@ -32,6 +32,7 @@ from sentiloop.records import now, timestamp, to_json
 from sentiloop.storage import ObjectStore
 
 CURRENT = "models/current.json"
+HISTORY = "models/history/"
 ATTEMPTS = 20  # contenders are few: retrain runs one at a time, people roll back by hand
 _UNDECIDED = (
     PreconditionFailedError,
@@ -137,8 +138,8 @@ class ReadPointer:
 
 
 def history_key(generation: int) -> str:
-    """Return the key of a generation's immutable entry."""
-    return f"models/history/{generation:012d}.json"
+    """Return the key of a generation's immutable entry; the keys sort as the generations do."""
+    return f"{HISTORY}{generation:012d}.json"
 
 
 def read(store: ObjectStore) -> ReadPointer | None:
@@ -156,6 +157,12 @@ def read_history(store: ObjectStore, generation: int) -> Pointer | None:
         return Pointer.from_bytes(store.get(history_key(generation)).body)
     except ObjectNotFoundError:
         return None
+
+
+def newest(store: ObjectStore) -> Pointer | None:
+    """Return the newest entry of the history, which takes no pointer to be found; None if there is none."""
+    last = max((key for key in store.keys(HISTORY) if key.endswith(".json")), default=None)
+    return Pointer.from_bytes(store.get(last).body) if last else None
 
 
 def move(store: ObjectStore, decide: Callable[[Pointer | None], Move | None]) -> Pointer | None:

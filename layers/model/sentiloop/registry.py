@@ -99,21 +99,22 @@ def rollback(store: ObjectStore, *, by: str, reason: str, away_from: str | None 
     def decide(current: Pointer | None) -> Move | None:
         if current and away_from is not None and current.champion.version != away_from:
             return None
-        for generation in range(current.generation - 1 if current else 0, 0, -1):
-            entry = pointer.read_history(store, generation)
-            if (
-                entry
-                and current
-                and entry.champion != current.champion
-                and not is_marked(store, entry.champion.version)
-            ):
-                fetch(store, entry.champion)
-                return Move(entry.champion, by, reason, pinned=current.pinned)
-        raise PointerError("no other version was ever served", "Promote a version by name instead.")
+        target = goes_back_to(store, current)
+        fetch(store, target)
+        return Move(target, by, reason, pinned=current is not None and current.pinned)
 
     moved = pointer.move(store, decide)
     assert moved is not None  # noqa: S101 - `decide` moves or raises
     return moved
+
+
+def goes_back_to(store: ObjectStore, current: Pointer | None) -> Target:
+    """Return the version that a rollback from there serves again; raise `PointerError` if there is none."""
+    for generation in range(current.generation - 1 if current else 0, 0, -1):
+        entry = pointer.read_history(store, generation)
+        if entry and current and entry.champion != current.champion and not is_marked(store, entry.champion.version):
+            return entry.champion
+    raise PointerError("no other version was ever served", "Promote a version by name instead.")
 
 
 def _check_same(store: ObjectStore, key: str, body: bytes) -> None:

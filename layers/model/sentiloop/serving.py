@@ -112,7 +112,7 @@ class LiveModel:
             changed = self._store.get_if_changed(pointer.CURRENT, self._etag)
         except ObjectNotFoundError:
             self._etag = ""  # the same content may come back
-            return Served(self._served.scorer, None, "no model was published yet")
+            return Served(self._served.scorer, None, self._why_none())
         if changed is None:
             return replace(self._served, problem=None)
         current = pointer.Pointer.from_bytes(changed.body)
@@ -121,6 +121,11 @@ class LiveModel:
         self._loaded = {each: self._loaded[each] for each in _named_by(current) if each in self._loaded}
         self._etag = "" if problem else changed.etag  # without it the next look tries again
         return Served(scorer, current, None, challenger, problem)
+
+    def _why_none(self) -> str:
+        """Return why there is no pointer: the first move is on record for good, whoever deleted the pointer since."""
+        was_there = pointer.read_history(self._store, 1) is not None
+        return f"{pointer.CURRENT} is gone" if was_there else "no model was published yet"
 
     def _scorer(self, target: Target) -> Scorer:
         """Return the scorer of a version; what is loaded already stays, with all that it has looked up."""

@@ -1,6 +1,7 @@
 """One frozen, typed settings object, read once from the environment."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -8,6 +9,12 @@ from typing import Any
 from sentiloop.errors import SettingsError
 
 PREFIX = "SENTILOOP_"
+_WEBHOOK = r"""
+    ( https:// ([^\s/?#@]*@)? ( [^\s/?#@:\[\]]+ | \[[0-9a-f:.]+\] )
+    | http:// ( localhost | 127(\.[0-9]{1,3}){3} | \[::1\] )  # on this machine nobody listens in
+    )
+    (:[0-9]{1,5})? ([/?#]\S*)?
+"""
 
 
 class Secret:
@@ -46,6 +53,12 @@ def _shares(raw: str) -> tuple[float, ...]:
     if list(shares) != sorted(set(shares)) or not all(0 < share <= 1 for share in shares):
         raise ValueError("not rising shares")
     return shares
+
+
+def _webhook(raw: str) -> Secret:
+    if not re.fullmatch(_WEBHOOK, raw, re.VERBOSE | re.IGNORECASE):
+        raise ValueError("not a URL with https")
+    return Secret(raw)
 
 
 def _setting(parse: Callable[[str], Any], default: Any, doc: str, least: float = 0, most: float = float("inf")) -> Any:
@@ -158,7 +171,7 @@ class Settings:
     )
     alert_topic_arn: str = _setting(str, "", "SNS topic of the alerts; empty: none.")
     alert_webhook: Secret = _setting(
-        Secret, Secret(), "URL, with https, that gets each alert as Slack's JSON; it is kept secret. Empty: none."
+        _webhook, Secret(), "URL, with https, that gets each alert as Slack's JSON; it is kept secret. Empty: none."
     )
 
     @classmethod
@@ -185,7 +198,9 @@ def _read(name: str, raw: str, rules: Mapping[str, Any]) -> Any:
     try:
         value = rules["parse"](raw)
     except (KeyError, ValueError):
-        raise SettingsError(f"{name} has a value that does not parse") from None  # the value may be a secret
+        # The value may be a secret, so what is said is what it should be.
+        hint = f"It is: {rules['doc']} {SettingsError.hint}"
+        raise SettingsError(f"{name} has a value that does not parse", hint) from None
     if isinstance(value, int | float) and not rules["least"] <= value <= rules["most"]:
         raise SettingsError(f"{name} is {value}; it has to lie between {rules['least']} and {rules['most']}")
     return value
