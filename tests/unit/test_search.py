@@ -108,6 +108,12 @@ def test_feedback_that_generalises_has_less_loss_the_more_it_weighs(learnable: A
     assert held_out_loss(learnable, 4.0) < held_out_loss(learnable, 1.0) < held_out_loss(learnable, 0.0)
 
 
+def test_feedback_is_learned_however_much_more_the_rehearsal_weighs(learnable: Adaptation) -> None:
+    """As in a bucket with large base data: the whole loss hardly moves, and fitting must not end for that."""
+    heavy = adapt(learnable.feedback, recipe=replace(RECIPE, rehearsal_weight=500.0))
+    assert held_out_loss(heavy, 4.0) < 1.1 * held_out_loss(learnable, 4.0)
+
+
 def test_the_loss_is_on_rows_that_the_trial_has_not_seen() -> None:
     """Each text has a word of its own, which cannot be learned from the others."""
     rows = [(f"{word * 6}", "negative", [f"h{number}", f"i{number}"]) for number, word in enumerate("bcdfgjkz")]

@@ -17,6 +17,7 @@ from sentiloop.storage import ObjectStore, create
 BASE = "datasets/base/"
 ROWS, MANIFEST = "rows.jsonl.gz", "manifest.json"
 SEED = "seed"
+MEND = "Restore the object, or delete it and import the set again: what is there is never written over."
 
 
 class DatasetError(SentiloopError):
@@ -46,10 +47,10 @@ class Dataset:
 
 
 def store_dataset(store: ObjectStore, name: str, rows: Iterable[Row], *, source: str, licence: str) -> dict[str, Any]:
-    """Write a base data set and return its manifest; storing the same rows again changes nothing but what broke.
+    """Write a base data set and return its manifest; storing the same rows again changes nothing.
 
     Raises:
-        DatasetError: there are no rows, or the name is taken by other rows.
+        DatasetError: there are no rows, or the name is taken by other rows, or by an object that broke.
     """
     kept = list(rows)
     if not kept:
@@ -66,13 +67,10 @@ def store_dataset(store: ObjectStore, name: str, rows: Iterable[Row], *, source:
         "splits": dict(Counter(row.split or "by hash" for row in kept)),
         "file": ROWS,
     }
-    rows_key, packed = f"{BASE}{name}/{ROWS}", gzip.compress(body, mtime=0)
-    for key, content in ((rows_key, packed), (f"{BASE}{name}/{MANIFEST}", to_json(manifest))):
-        if create(store, key, content) or _is_whole(store, name, digest):
-            continue
-        if _read_manifest(store, name).get("digest") != digest:
+    for file, content in ((ROWS, gzip.compress(body, mtime=0)), (MANIFEST, to_json(manifest))):
+        written = create(store, f"{BASE}{name}/{file}", content)
+        if not written and read_dataset(store, name).digest != digest:
             raise DatasetError(f"{name} exists with other rows", "Choose another name.")
-        store.put(rows_key, packed)  # the object broke, and these are the rows that the manifest names
     return manifest
 
 
@@ -83,10 +81,10 @@ def read_dataset(store: ObjectStore, name: str) -> Dataset:
         body = gzip.decompress(store.get(key).body)
         rows = tuple(Row(**json.loads(line)) for line in body.splitlines())
     except (ObjectNotFoundError, OSError, EOFError, zlib.error, ValueError, TypeError) as error:
-        raise _broken(key, "Import the set again, or restore the object.") from error
+        raise _broken(key) from error
     digest = sha256(body).hexdigest()
     if about.setdefault("digest", digest) != digest:
-        raise DatasetError(f"{key} is not what the manifest describes", "Import the set again, or restore the object.")
+        raise DatasetError(f"{key} is not what the manifest describes", MEND)
     return Dataset(name, digest, rows, about)
 
 
@@ -97,18 +95,11 @@ def _read_manifest(store: ObjectStore, name: str) -> dict[str, Any]:
     except ObjectNotFoundError:  # an import was cut short before its manifest: finish by importing again
         return {"name": name}
     except (ValueError, TypeError) as error:
-        raise _broken(key, "Restore the object, or delete it and import the set again.") from error
+        raise _broken(key) from error
 
 
-def _is_whole(store: ObjectStore, name: str, digest: str) -> bool:
-    try:
-        return read_dataset(store, name).digest == digest
-    except DatasetError:
-        return False
-
-
-def _broken(key: str, hint: str) -> DatasetError:
-    return DatasetError(f"{key} is broken or gone", hint)
+def _broken(key: str) -> DatasetError:
+    return DatasetError(f"{key} is broken or gone", MEND)
 
 
 def read_datasets(store: ObjectStore) -> list[Dataset]:
