@@ -11,16 +11,19 @@ import pytest
 from mangum import Mangum
 from predict.routes import create_predict_app
 from predict.samples import Samples
+from retrain.trials import look
 from scipy.stats import binomtest
 from sentiloop import artefact, pointer, registry, trial
 from sentiloop.activity import Activity
 from sentiloop.activity_store import ActivityWriter, read_activity
 from sentiloop.pointer import Challenger, Target
-from sentiloop.records import now
+from sentiloop.receipts import correction_id, correction_key
+from sentiloop.records import now, timestamp
+from sentiloop.scoring import Scorer
 from sentiloop.serving import LiveModel
 from sentiloop.settings import Settings
 
-from tests.builders import make_model
+from tests.builders import make_correction, make_model
 from tests.events import Event, call, post
 from tests.faults.memory_store import MemoryStore
 
@@ -35,6 +38,7 @@ class Traffic:
     store: MemoryStore = field(default_factory=MemoryStore)
     lot: random.Random = field(default_factory=lambda: random.Random(6))
     statuses: Counter[int] = field(default_factory=Counter)
+    answers: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         settings = Settings(refresh_seconds=3_600, sample_seconds=3_600, activity_seconds=3_600)
@@ -50,11 +54,15 @@ class Traffic:
     def flow(self, requests: int) -> tuple[Counter[str], dict[int, set[str]]]:
         """Send requests; return how many each version answered, and which versions each client saw."""
         self.live.refresh()
+        self.answers.clear()
         answered: Counter[str] = Counter()
         seen: dict[int, set[str]] = {}
         for number in range(requests):
             client = self.lot.randrange(CLIENTS)
             answer = call(self._handler, request_of(client, number))
+            if "label" in answer.body:
+                text = text_of(client, number)
+                self.answers.append((client, text, answer.body["label"], answer.body["model_version"]))
             self.statuses[answer.status] += 1
             version = answer.body["model_version"]
             answered[version] += 1
@@ -71,7 +79,32 @@ def request_of(client: int, number: int) -> Event:
     )[client % 3]
     if number % 10 == 0:
         return post("/v1/predict/batch", {"texts": [f"text {number}", f"word {client}"]}, **who)
-    return post("/v1/predict", {"text": f"text {number} of client {client}"}, **who)
+    return post("/v1/predict", {"text": text_of(client, number)}, **who)
+
+
+def text_of(client: int, number: int) -> str:
+    return f"text {number} of client {client}"
+
+
+def report_mistakes(traffic: Traffic, right: Scorer, reporters: int) -> None:
+    """Let clients report what they were answered wrongly, where `right` is always right; each client once."""
+    wrong = {
+        client: (text, label, version)
+        for client, text, label, version in traffic.answers
+        if label != right.score(text).label
+    }
+    for number, (client, (text, label, version)) in enumerate(itertools.islice(wrong.items(), reporters)):
+        moment = now()
+        correction = make_correction(
+            id=correction_id(moment.date(), f"{number:032x}"),
+            received_at=timestamp(moment),
+            text=text,
+            correct_label=right.score(text).label,
+            predicted_label=label,
+            model_version=version,
+            contributor=f"client {client}",
+        )
+        traffic.store.put(correction_key(correction.id), correction.to_line(), if_absent=True)
 
 
 @pytest.fixture
@@ -116,7 +149,11 @@ def test_a_canary_goes_to_everybody_and_another_one_goes_away(traffic: Traffic) 
     trial.crown(store, winner, by="check", reason="v2 held")
     assert traffic.flow(part)[0] == {"v2": part}
     go_through(traffic, third, (0.1, 0.5), part)
-    trial.withdraw(store, "v3", by="check", reason="v3 is worse")
+    report_mistakes(traffic, Scorer(registry.fetch(store, second)), 40)
+    traffic.writer.write()
+    decision = look(store, Settings(), now())
+    assert decision is not None
+    assert (decision.action, decision.figures["labels against the challenger"]) == ("withdraw", 40)
     assert traffic.flow(part)[0] == {"v2": part}
 
     assert traffic.statuses == {200: REQUESTS}
@@ -128,7 +165,7 @@ def test_a_canary_goes_to_everybody_and_another_one_goes_away(traffic: Traffic) 
         ("v2", None, 0, "check", "v2 held"),
         ("v2", "v3", 0.1, "run", "try v3"),
         ("v2", "v3", 0.5, "check", "go on to 0.5"),
-        ("v2", None, 0, "check", "v3 is worse"),
+        ("v2", None, 0, "check", decision.reason),
     ]
     traffic.writer.write()
     counts = read_activity(store, began, now() + timedelta(hours=1))
