@@ -28,7 +28,6 @@ from retrain.train import Recipe, Trained, pack
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-TOLERANCE = 1e-7  # of a loss that is mostly rehearsal: with 1e-5 fitting ends before some feedback has moved anything
 CHANCE_STANDS_FOR = 10.0  # a sample by chance stands for many requests that were not kept, but must not rule alone
 
 
@@ -80,12 +79,15 @@ class Adaptation:
         self._stands_for = np.where(samples["reason"] == BY_CHANCE, CHANCE_STANDS_FOR, 1.0)
         self._kept = [self.answers(self._rehearsal), self.answers(self._samples)]
 
-    def fit(self, feedback_weight: float, keep: Flags | None = None) -> PriorLogisticRegression:
+    def fit(
+        self, feedback_weight: float, keep: Flags | None = None, tolerance: float = 1e-7
+    ) -> PriorLogisticRegression:
         """Return the coefficients for a weight of the feedback.
 
         Args:
             feedback_weight: what a row of feedback weighs, before the limits of its contributor.
             keep: which rows of the feedback to use; None: all.
+            tolerance: relative progress below which fitting ends.
         """
         rows = np.flatnonzero(np.ones(len(self.feedback), bool) if keep is None else keep)
         weights = [
@@ -93,7 +95,7 @@ class Adaptation:
             np.full(self._rehearsal.shape[0], self.recipe.rehearsal_weight),
             self.recipe.sample_weight * self._stands_for,
         ]
-        learner = PriorLogisticRegression(C=1.0, max_iter=self.recipe.max_iter, tol=TOLERANCE)
+        learner = PriorLogisticRegression(C=1.0, max_iter=self.recipe.max_iter, tol=tolerance)
         if not weights[0].any():  # nothing pulls away from the anchor
             return _set(learner, self.labels, self._start)
         with threadpool_limits(limits=1):
