@@ -136,7 +136,11 @@ def test_predictions_do_without_storage_and_corrections_are_taken_once_it_is_bac
         check(answer, 503, "storage_unavailable")
         assert answer.headers["retry-after"] == str(RETRY_AFTER_SECONDS)
         wait_for_log(feedback, "storage_unavailable: ")
-        wait_for_log(predict, "the model was not refreshed: ")
+        wait_until(  # only a request makes it look
+            lambda: bool(predict(get("/health"))) and "the model was not refreshed: " in predict.log,
+            "word that the model was not refreshed",
+            predict.emulated.log,
+        )
     wait_until(
         lambda: predict(get("/health")).body["problem"] == "no model was published yet", "S3", predict.emulated.log
     )
