@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Request
 from sentiloop.activity import Activity
@@ -16,9 +16,24 @@ from sentiloop.http import note
 from sentiloop.scoring import Contribution, Prediction, Scorer
 from sentiloop.serving import Served
 
+if TYPE_CHECKING:
+    from sentiloop.spans import Span
+
 log = logging.getLogger("sentiloop")
 
-Explanation = tuple[list[Contribution], tuple[float, ...]]  # terms, and the logits that they add up to
+
+class Explanation(NamedTuple):
+    """Why a text got its answer.
+
+    Attributes:
+        terms: what each term added to the logits, largest effect first.
+        logits: what the terms add up to, by label.
+        spans: what each part of the text added, in order; with the bias they add up to the logits, too.
+    """
+
+    terms: list[Contribution]
+    logits: tuple[float, ...]
+    spans: "list[Span]"
 
 
 class Beside(NamedTuple):
@@ -108,7 +123,13 @@ class Answering:
 
 
 def _answers(scorer: Scorer, texts: Sequence[str], explained: bool) -> Answers:
-    return Answers(scorer.model, list(map(scorer.score, texts)), scorer.explain(texts[0]) if explained else None)
+    return Answers(scorer.model, list(map(scorer.score, texts)), _explanation(scorer, texts[0]) if explained else None)
+
+
+def _explanation(scorer: Scorer, text: str) -> Explanation:
+    from sentiloop.spans import spans  # noqa: PLC0415 - most instances are never asked
+
+    return Explanation(*scorer.explain(text), spans(scorer, text))
 
 
 def _say(scorer: Scorer, error: Exception) -> None:

@@ -16,16 +16,16 @@ from sentiloop.errors import (
     RequestTooLargeError,
 )
 from sentiloop.http import create_app, error_responses, note
-from sentiloop.scoring import Contribution
 from sentiloop.serving import LiveModel, Served
 from sentiloop.settings import Settings
 from sentiloop.texts import check_text
 
 from predict import schemas
-from predict.answering import Answering, Answers
+from predict.answering import Answering, Answers, Explanation
 from predict.client import ClientId, client_of
 from predict.samples import Samples
 
+MOST_EXPLAINED_BYTES = 5_000_000  # of an answer: Lambda hands on 6 MB, in which each quotation mark counts twice
 _HERE = Path(__file__).parent
 _BAD_BODY = error_responses(MalformedRequestError, RequestTooLargeError, InvalidRequestError)
 
@@ -37,7 +37,12 @@ def create_predict_app(settings: Settings, live: LiveModel, samples: Samples, wr
     answering = Answering(settings.shadow_share, activity, samples.threshold)
 
     def answered(
-        request: Request, client_id: str | None, texts: Sequence[str], *, explained: bool = False
+        request: Request,
+        client_id: str | None,
+        texts: Sequence[str],
+        *,
+        explained: bool = False,
+        sampled: bool = True,
     ) -> tuple[Answers, list[dict[str, Any]]]:
         """Score the texts of one request, count and sample them, and return what they got and the answers' bodies."""
         answers = answering.score(request, live.current(), client_of(request, client_id), texts, explained=explained)
@@ -45,7 +50,8 @@ def create_predict_app(settings: Settings, live: LiveModel, samples: Samples, wr
         ids = _new_prediction_ids(len(texts))
         activity.answered(model.version, predictions, doubtful_below)
         note(request, **_facts(answers, doubtful_below))
-        samples.keep(ids, texts, answers)
+        if sampled:
+            samples.keep(ids, texts, answers)
         return answers, [
             {
                 "label": label,
@@ -62,15 +68,29 @@ def create_predict_app(settings: Settings, live: LiveModel, samples: Samples, wr
         request: Request,
         body: schemas.PredictRequest,
         client_id: ClientId = None,
-        explain: bool = Query(default=False, description="Add the contribution of every term."),
+        explain: bool = Query(
+            default=False,
+            description="Add the contribution of every term and of every part of the text. An answer of more than 5 MB "
+            "is refused; a long text may have one if there are a dozen labels or more.",
+        ),
+        sample: bool = Query(
+            default=True,
+            description="`false`: the text is not kept for labelling or as a picture of the traffic, for instance "
+            "because it is still being written.",
+        ),
     ) -> Response:
         """Score one text."""
         text = check_text("text", body.text, settings.max_text_chars)
-        answers, [answer] = answered(request, client_id, [text], explained=explain)
+        answers, [answer] = answered(request, client_id, [text], explained=explain, sampled=sample)
         note(request, label=answer["label"], confidence=answer["confidence"])
         if answers.explanation:
-            answer["explanation"] = _explanation(answers.model.labels, *answers.explanation)
-        return JSONResponse(answer)
+            answer["explanation"] = _explanation(answers.model.labels, answers.explanation)
+        response = JSONResponse(answer)
+        if len(response.body) > MOST_EXPLAINED_BYTES:  # a few hundred unless it is explained
+            raise InvalidRequestError(
+                f"text: its explanation is larger than {MOST_EXPLAINED_BYTES} bytes", "Ask about a part of the text."
+            )
+        return response
 
     @app.post("/v1/predict/batch", response_model=schemas.BatchResponse, responses=_BAD_BODY)
     async def predict_batch(request: Request, body: schemas.BatchRequest, client_id: ClientId = None) -> Response:
@@ -172,15 +192,18 @@ def _challenger(served: Served) -> dict[str, Any] | None:
     }
 
 
-def _explanation(labels: Sequence[str], terms: Sequence[Contribution], logits: Sequence[float]) -> dict[str, Any]:
+def _explanation(labels: Sequence[str], explanation: Explanation) -> dict[str, Any]:
+    def by_label(figures: Sequence[float]) -> dict[str, float]:
+        return dict(zip(labels, figures, strict=True))
+
     return {
         "terms": [
-            {
-                "term": term.term,
-                "kind": term.kind,
-                "contributions": dict(zip(labels, term.contributions, strict=True)),
-            }
-            for term in terms
+            {"term": term.term, "kind": term.kind, "contributions": by_label(term.contributions)}
+            for term in explanation.terms
         ],
-        "logits": dict(zip(labels, logits, strict=True)),
+        "logits": by_label(explanation.logits),
+        "spans": [
+            {"start": span.start, "end": span.end, "contributions": by_label(span.contributions)}
+            for span in explanation.spans
+        ],
     }

@@ -26,8 +26,18 @@ class TermContribution(BaseModel):
     """What one term of the text added to the logit of each label."""
 
     term: str
-    kind: str = Field(description="`word`, `pair` of neighbours, or `bias`, which every text gets.")
+    kind: str = Field(description="`word`, `negated` word, `pair` of neighbours, or `bias`, which every text gets.")
     contributions: dict[str, float]
+
+
+class SpanContribution(BaseModel):
+    """What one part of the text added to the logit of each label: its words, negated where they are, and half of each
+    pair that they are part of; a pair with the start or the end of the text counts whole.
+    """
+
+    start: int = Field(description="Where it begins, in Unicode code points of `text`, counted from 0.")
+    end: int = Field(description="Where it ends, exclusive, in Unicode code points.")
+    contributions: dict[str, float] = Field(description="By label.")
 
 
 class Explanation(BaseModel):
@@ -35,6 +45,9 @@ class Explanation(BaseModel):
 
     terms: list[TermContribution] = Field(description="Largest effect first.")
     logits: dict[str, float]
+    spans: list[SpanContribution] = Field(
+        description="By place, in the order of the text, without overlap; with the bias they add up to the logits."
+    )
 
 
 class Prediction(BaseModel):

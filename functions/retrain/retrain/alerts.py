@@ -10,12 +10,12 @@ arrive twice; it cannot be lost. A channel that does not answer is not waited fo
 import json
 import logging
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sentiloop.alert_records import SCHEMA, Thread, alert_key, read_threads
 from sentiloop.errors import WriteConflictError
 from sentiloop.records import now, timestamp, to_json
 from sentiloop.settings import Settings
@@ -24,14 +24,10 @@ from sentiloop.storage import ObjectStore, create
 
 from retrain.webhook import Webhook
 
-ALERTS = "alerts/"
 LONGEST_ATTEMPT = timedelta(minutes=15)  # Lambda's longest run: whoever began to send earlier is not at it any more
 LONGEST_TEXT, LONGEST_FIGURE = 4_000, 400  # characters; SNS and Slack refuse messages that are far too long
 WRITES = 3  # tries of a write that meets another one
 _CAUSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_KEY = re.compile(
-    rf"{ALERTS}(?P<cause>[^/]+)/(?P<number>\d{{6,}})(-sent-(?P<channel>\w+)|-attempt-(?P<attempt>\d{{6,}}))?\.json"
-)
 
 log = logging.getLogger("sentiloop")
 
@@ -75,19 +71,6 @@ class Notified:
     unsent: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Thread:
-    """The messages about one cause, as the keys of their objects tell."""
-
-    messages: int = 0
-    attempts: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))  # by message, after the first
-    sent: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # channels, by message
-
-    @property
-    def is_open(self) -> bool:
-        return self.messages % 2 == 1
-
-
 @dataclass(frozen=True, slots=True)
 class _Message:
     cause: str
@@ -115,7 +98,7 @@ def notify(
     Raises:
         StorageUnavailableError: what was not written down is new to the next call, too.
     """
-    threads = _read_threads(store)
+    threads = read_threads(store)
     channels = _channels(settings)
     given = {alert.cause: alert for alert in alerts}
     opened, cleared, unsent = list[str](), list[str](), list[str]()
@@ -134,26 +117,10 @@ def notify(
 
 def open_causes(store: ObjectStore) -> list[str]:
     """Return the causes that were told and not yet said to be over."""
-    return [cause for cause, thread in _read_threads(store).items() if thread.is_open]
+    return [cause for cause, thread in read_threads(store).items() if thread.is_open]
 
 
 # --- What is in the bucket ---
-
-
-def _read_threads(store: ObjectStore) -> defaultdict[str, _Thread]:
-    threads: defaultdict[str, _Thread] = defaultdict(_Thread)
-    for found in filter(None, map(_KEY.fullmatch, store.keys(ALERTS))):
-        thread, message = threads[found["cause"]], int(found["number"])
-        thread.messages = max(thread.messages, message)
-        if found["channel"]:
-            thread.sent[message].add(found["channel"])
-        if found["attempt"]:
-            thread.attempts[message] += 1
-    return threads
-
-
-def _key(cause: str, number: int, rest: str = "") -> str:
-    return f"{ALERTS}{cause}/{number:06d}{rest}.json"
 
 
 def _read(store: ObjectStore, key: str) -> dict[str, Any]:
@@ -161,7 +128,7 @@ def _read(store: ObjectStore, key: str) -> dict[str, Any]:
     return content
 
 
-def _opened(store: ObjectStore, thread: _Thread, alert: Alert, moment: datetime) -> _Message | None:
+def _opened(store: ObjectStore, thread: Thread, alert: Alert, moment: datetime) -> _Message | None:
     content = {
         "title": _cut(alert.title, LONGEST_FIGURE),
         "text": _cut(alert.text, LONGEST_TEXT),
@@ -171,8 +138,8 @@ def _opened(store: ObjectStore, thread: _Thread, alert: Alert, moment: datetime)
     return _begun(store, _Message(alert.cause, thread.messages + 1, content), moment)
 
 
-def _cleared(store: ObjectStore, thread: _Thread, cause: str, moment: datetime) -> _Message | None:
-    opened = _read(store, _key(cause, thread.messages))
+def _cleared(store: ObjectStore, thread: Thread, cause: str, moment: datetime) -> _Message | None:
+    opened = _read(store, alert_key(cause, thread.messages))
     content = {
         "title": f"Over: {opened['title']}",
         "text": f"What was reported at {opened['at']} no longer holds.",
@@ -184,8 +151,8 @@ def _cleared(store: ObjectStore, thread: _Thread, cause: str, moment: datetime) 
 
 def _begun(store: ObjectStore, message: _Message, moment: datetime) -> _Message | None:
     """Write a message down and return it for sending, or None if another run did so before."""
-    content = {"schema": "alert/1", "cause": message.cause, "at": timestamp(moment), **message.content}
-    if not _created(store, _key(message.cause, message.number), content):
+    content = {"schema": SCHEMA, "cause": message.cause, "at": timestamp(moment), **message.content}
+    if not _created(store, alert_key(message.cause, message.number), content):
         return None
     log.warning("alert %s: %s", message.cause, content["title"])
     return _Message(message.cause, message.number, content)
@@ -202,7 +169,7 @@ def _created(store: ObjectStore, key: str, content: Mapping[str, Any]) -> bool:
 
 
 def _left_over(
-    store: ObjectStore, threads: Mapping[str, _Thread], channels: Mapping[str, Send | None], moment: datetime
+    store: ObjectStore, threads: Mapping[str, Thread], channels: Mapping[str, Send | None], moment: datetime
 ) -> Iterator[_Message]:
     """Yield what did not reach every channel and is nobody else's to send, oldest of a cause first."""
     for cause, thread in sorted(threads.items()):
@@ -211,11 +178,11 @@ def _left_over(
             if all(channels[name] is _no_answer for name in missing):
                 continue
             attempts = thread.attempts[number]
-            content = _read(store, _key(cause, number))
-            latest = _read(store, _key(cause, number, f"-attempt-{attempts:06d}")) if attempts else content
+            content = _read(store, alert_key(cause, number))
+            latest = _read(store, alert_key(cause, number, f"-attempt-{attempts:06d}")) if attempts else content
             if moment - datetime.fromisoformat(latest["at"]) < LONGEST_ATTEMPT:
                 continue
-            if _created(store, _key(cause, number, f"-attempt-{attempts + 1:06d}"), {"at": timestamp(moment)}):
+            if _created(store, alert_key(cause, number, f"-attempt-{attempts + 1:06d}"), {"at": timestamp(moment)}):
                 yield _Message(cause, number, content)
 
 
@@ -256,7 +223,7 @@ def _deliver(
             if isinstance(error, NoAnswerError):
                 channels[name] = _no_answer
         else:
-            _created(store, _key(message.cause, message.number, f"-sent-{name}"), {"sent": send is not None})
+            _created(store, alert_key(message.cause, message.number, f"-sent-{name}"), {"sent": send is not None})
     return failed
 
 

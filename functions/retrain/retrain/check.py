@@ -9,24 +9,24 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sentiloop import activity_store, registry
+from sentiloop import activity_totals, registry
+from sentiloop.check_records import CHECKS, SCHEMA, check_name
 from sentiloop.errors import ArtefactError
 from sentiloop.pointer import Target
 from sentiloop.records import timestamp, to_json
+from sentiloop.run_records import SKIPPED
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore, create
 
 from retrain import alerts, memory, news
 from retrain.bootstrap import bootstrap
 from retrain.erasures import ERASED
-from retrain.ledger import SKIPPED, decided, read_records
+from retrain.ledger import decided, read_records
 from retrain.recovery import record_promotions
 from retrain.tracing import step
 from retrain.trials import look
 from retrain.watch import Watched, watch
 from retrain.watch_report import write_report
-
-CHECKS = "checks/"
 
 
 def check(
@@ -43,7 +43,7 @@ def check(
     current = bootstrap(store)
     record_promotions(store)
     with step("compact"):
-        activity_store.compact(store, moment)
+        activity_totals.compact(store, moment)
     # People are told of each thing as soon as it is known: what comes after it may fail, and be done again without it.
     with step("trial"):
         readable = _is_readable(store, current.champion)  # or else the watch says so, and no trial can be weighed
@@ -60,7 +60,7 @@ def check(
     of_run = news.of_run(decided(store, run))
     alerts.notify(store, settings, of_run, ())
     record = {
-        "schema": "check/1",
+        "schema": SCHEMA,
         "at": timestamp(moment),
         "trial": asdict(decision) if decision else None,
         "watched": watched.described(),
@@ -69,7 +69,7 @@ def check(
         "run": run.get("run_id"),
         "alerts": [each.cause for each in (*told, *found, *of_run)],
     }
-    name = f"{CHECKS}{timestamp(moment)}"
+    name = check_name(moment)
     create(store, f"{name}/report.html", write_report(watched, record))
     create(store, f"{name}.json", to_json(record))
     done = {each: record[each] for each in ("cause", "trial", "alerts")}
@@ -126,7 +126,7 @@ def _why_wait(store: ObjectStore, settings: Settings, moment: datetime, state: t
     """
     pause = timedelta(hours=settings.check_cooldown_hours)
     why = ""
-    for _, record in read_records(store, CHECKS, after=f"{CHECKS}{timestamp(moment - pause)}"):
+    for _, record in read_records(store, CHECKS, after=check_name(moment - pause)):
         if not record["run"]:
             continue
         after = timestamp(datetime.fromisoformat(record["at"]) + pause)

@@ -9,34 +9,26 @@ from typing import Any
 
 from sentiloop.receipts import outcome_body, outcome_key
 from sentiloop.records import now, timestamp, to_json
+from sentiloop.run_records import SCHEMA, SKIPPED, make_run_id, run_key
 from sentiloop.storage import ObjectStore, create
 
 from retrain.collect import Collected, Quarantined
 
-RUNS = "runs/"
 QUARANTINE = "quarantine/"
 
 PROMOTED = "promoted"
 ON_TRIAL = "on_trial"  # passed the gate, and is a challenger at first
 HELD = "held"  # passed the gate, and a person has to promote it, because the pointer is pinned
 REJECTED = "rejected"
-SKIPPED = "skipped"
 RELEASED = (PROMOTED, ON_TRIAL)
-
-
-def decision_prefix(snapshot: str, input_digest: str = "") -> str:
-    """Return the prefix of the records of all decisions on a snapshot, or on one input with it."""
-    return f"{RUNS}{snapshot[:16]}-{input_digest[:16]}"
 
 
 def write_record(store: ObjectStore, snapshot: str, input_digest: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """Write a run's record and return it, completed with its id and time."""
-    moment = timestamp(now())
-    run_id = f"{snapshot[:16]}-{input_digest[:16]}-{moment.replace(':', '').replace('-', '')}"
-    if record["outcome"] == SKIPPED:
-        run_id = f"{SKIPPED}-{run_id}"  # is no decision, and must not be found as one
-    complete = {"schema": "run/1", "run_id": run_id, "at": moment, **record}
-    create(store, f"{RUNS}{run_id}.json", to_json(complete))  # a refusal is that of a retry: the record is there
+    moment = now()
+    run_id = make_run_id(snapshot, input_digest, moment, skipped=record["outcome"] == SKIPPED)
+    complete = {"schema": SCHEMA, "run_id": run_id, "at": timestamp(moment), **record}
+    create(store, run_key(run_id), to_json(complete))  # a refusal is that of a retry: the record is there
     return complete
 
 

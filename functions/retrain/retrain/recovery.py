@@ -7,10 +7,11 @@ from typing import Any
 from sentiloop import artefact, pointer
 from sentiloop.errors import ObjectNotFoundError
 from sentiloop.registry import version_key
+from sentiloop.run_records import decision_prefix
 from sentiloop.storage import ObjectStore
 
 from retrain.collect import read_snapshot, recollect
-from retrain.ledger import PROMOTED, Decision, decision_prefix, read_records, settle, write_record
+from retrain.ledger import PROMOTED, Decision, read_records, settle, write_record
 from retrain.task import present_pointer
 from retrain.without import Without
 

@@ -6,6 +6,7 @@ from typing import Any
 from sentiloop import artefact, gate, pointer, registry
 from sentiloop.errors import PointerError
 from sentiloop.pointer import Target
+from sentiloop.run_records import SKIPPED
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
@@ -18,7 +19,7 @@ from retrain.collect import SNAPSHOTS
 from retrain.describe import describe, parameters_of
 from retrain.erasures import read_erased
 from retrain.judge import Judged, judge
-from retrain.ledger import PROMOTED, REJECTED, SKIPPED, Decision, settle, write_record
+from retrain.ledger import PROMOTED, REJECTED, Decision, settle, write_record
 from retrain.noise import estimate_noise
 from retrain.recovery import record_promotions
 from retrain.release import release
@@ -48,7 +49,7 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
             task = prepare(store, settings, recipe)
         if found := skip(store, task):
             named = {"decided": found.decided} if found.decided else {}
-            skipped = {"outcome": SKIPPED, "reasons": [found.reason], **named}
+            skipped = {"outcome": SKIPPED, "by": by, "reasons": [found.reason], **named}
             return write_record(store, task.snapshot.digest, task.digest, skipped)
         store_snapshot(store, task.snapshot, task.collected.segments)
         record = _decide(store, settings, recipe, task, by)
@@ -56,7 +57,7 @@ def retrain(store: ObjectStore, settings: Settings, recipe: Recipe, *, by: str) 
             left_out = Without.of(record).left_out(task.snapshot.corrections, task.snapshot.left_out)
             learned_in = record.get("version") if record["outcome"] == PROMOTED else None
             settle(store, task.collected, Decision(task.snapshot.digest, left_out, task.digest, learned_in))
-            return write_record(store, task.snapshot.digest, task.digest, record)
+            return write_record(store, task.snapshot.digest, task.digest, {"by": by, **record})
     raise PointerError("the pointer kept moving while candidates were judged")
 
 

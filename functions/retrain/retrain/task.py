@@ -9,6 +9,7 @@ from sentiloop import pointer, registry
 from sentiloop.errors import PointerError
 from sentiloop.pointer import Pointer
 from sentiloop.records import to_json
+from sentiloop.run_records import decision_prefix
 from sentiloop.settings import Settings
 from sentiloop.storage import ObjectStore
 
@@ -18,7 +19,7 @@ from retrain.champion import Champion, read_champion
 from retrain.collect import Collected, collect
 from retrain.datasets import read_datasets
 from retrain.erasures import Erased, read_erased
-from retrain.ledger import PROMOTED, RELEASED, decision_prefix, read_records
+from retrain.ledger import PROMOTED, RELEASED, read_records
 from retrain.merge import merge_corrections
 from retrain.screen import screen
 from retrain.snapshot import Snapshot, make_snapshot

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sentiloop import pointer, registry, trial
-from sentiloop.activity_store import ActivityReader
+from sentiloop.activity_totals import ActivityReader
 from sentiloop.errors import ArtefactError
 from sentiloop.pointer import Challenger, Pointer
 from sentiloop.settings import Settings

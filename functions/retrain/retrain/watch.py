@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sentiloop import pointer, registry
-from sentiloop.activity_store import read_activity
+from sentiloop.activity_totals import read_activity
 from sentiloop.artefact import Model
 from sentiloop.errors import ArtefactError, ObjectNotFoundError, RecordError
 from sentiloop.pointer import Pointer
@@ -72,7 +72,10 @@ class Watched:
             "champion": self.version,
             "reference": known,
             "signals": {signal.cause: figures_of(signal) for signal in self.signals},
-            "findings": {each.cause: {"action": each.action, "sentence": each.sentence} for each in self.findings},
+            "findings": {
+                each.cause: {"action": each.action, "title": each.title, "sentence": each.sentence}
+                for each in self.findings
+            },
             "looked_at": sorted(self.looked_at),
             "new_words": dict(self.new_words),
         }

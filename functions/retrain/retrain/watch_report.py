@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from sentiloop.check_records import UNITS
 from sentiloop.records import to_json
 
 from retrain.drift import Signal
@@ -16,7 +17,6 @@ table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #c8d0da;padd
 th:first-child,td:first-child{text-align:left}svg{margin:.5rem 1rem .5rem 0}figcaption{font-weight:600}
 figure{display:inline-block;margin:0}pre{background:#f4f6f9;padding:1rem;white-space:pre-wrap;overflow-wrap:anywhere}"""
 _LEADS_TO = {"alert": "alert", "retrain": "retrain", "both": "alert, retrain"}
-_UNITS = {"latency": "ms"}  # of the figures that are no shares
 _SHAPES = {"drift-length": "words", "drift-confidence": "confidence", "drift-score": "score"}
 
 
@@ -79,7 +79,7 @@ def _about_trial(trial: Mapping[str, Any] | None) -> list[str]:
 
 
 def _row(signal: Signal) -> list[str]:
-    unit = f" {_UNITS[signal.cause]}" if signal.cause in _UNITS else ""
+    unit = f" {UNITS[signal.cause]}" if signal.cause in UNITS else ""
     low_high = " to ".join(f"{end:.3g}" for end in signal.interval) if signal.interval else ""
     return [
         signal.cause,

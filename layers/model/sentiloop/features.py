@@ -13,7 +13,7 @@ is one bit operation on numbers of its two words.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -54,6 +54,11 @@ def tokenise(text: str) -> list[str]:
     return (_ASCII_TOKEN if normal.isascii() else _TOKEN).findall(normal)
 
 
+def token_places(normal: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end, the end exclusive, of each token in a text that `normalise` returned, in order."""
+    return (match.span() for match in _TOKEN.finditer(normal))
+
+
 def is_negation(word: str) -> bool:
     """Return whether the word turns around what follows it."""
     return word in NEGATIONS or word.endswith("n't")
@@ -63,10 +68,15 @@ def negated(words: list[str]) -> list[str]:
     """Return the words that stand within reach behind a negation, each once a place; most texts have none."""
     if NEGATIONS.isdisjoint(words) and "n't" not in " ".join(words):  # the quick way out
         return []
+    return [words[place] for place in negated_places(words)]
+
+
+def negated_places(words: Sequence[str]) -> list[int]:
+    """Return the places, counted from 0, of the words that stand within reach behind a negation, in order."""
     found, reach = [], 0
-    for word in words:
+    for place, word in enumerate(words):
         if reach:
-            found.append(word)
+            found.append(place)
         reach = NEGATION_REACH if is_negation(word) else max(reach - 1, 0)
     return found
 

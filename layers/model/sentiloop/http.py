@@ -182,7 +182,9 @@ class _Boundary:
             nonlocal started
             started = True
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id(scope).encode())]
+                # A browser shall never take an answer, which may quote a text, for a script or a page.
+                added = [(b"x-request-id", request_id(scope).encode()), (b"x-content-type-options", b"nosniff")]
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         if body is None:
@@ -218,7 +220,8 @@ async def _on_error(request: Request, error: Exception) -> JSONResponse:
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     problems = error.errors()
-    if "json" not in request.headers.get("content-type", ""):
+    of_body = any(problem["loc"][0] == "body" for problem in problems)  # or else the path or the query has it
+    if of_body and "json" not in request.headers.get("content-type", ""):
         return error_response(MalformedRequestError("the Content-Type is not application/json"), request.scope)
     if any(problem["type"] == "json_invalid" for problem in problems):
         return error_response(MalformedRequestError("the body is not valid JSON"), request.scope)

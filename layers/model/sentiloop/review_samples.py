@@ -88,8 +88,8 @@ class KeptSamples:
             yield from (today - timedelta(days=number) for number in range((today - first).days + 1))
 
     def _read(self, key: str) -> list[Candidate]:
-        if key in self._objects:
-            return self._objects[key]
+        if (known := self._objects.get(key)) is not None:
+            return known
         day, _, name = key.removeprefix(f"{SAMPLES}dt=").removesuffix(".jsonl").partition("/")
         found = []
         for line in self._store.get(key).body.splitlines():

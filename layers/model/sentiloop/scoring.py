@@ -19,6 +19,7 @@ from sentiloop.features import (
     is_negation,
     negated,
     negated_buckets,
+    negated_places,
     pair_buckets,
     roles,
     tokenise,
@@ -85,6 +86,32 @@ class Scorer:
             terms.append(term(shown, "pair", pair_buckets(*pair, width), count))
         terms.sort(key=lambda term: max(term.contributions) - min(term.contributions), reverse=True)
         return terms, self._logits(sums, factor)
+
+    def explain_words(self, words: list[str]) -> list[tuple[float, ...]]:
+        """Return what each token of a text added to each label's logit, place by place.
+
+        That is the word itself, once more as a negated word where it is one, and half of each pair that it is part of;
+        a pair with the start or the end of the text is its own. All of them and the bias add up to the logits.
+
+        Args:
+            words: all tokens of the text, in order.
+        """
+        if not words:
+            return []
+        _, factor = self._total(words)
+        _negates, lefts, rights, turned, *sums = zip(*map(self._words.__getitem__, words), strict=True)
+        pairs = list(map(xor, (self._start, *lefts), (*rights, self._end)))
+        behind = negated_places(words)
+        labels = []
+        for column, scale, own in zip(self._columns[:-1], self.model.scales[:-1], sums[:-1], strict=True):
+            halves = [column[bucket] for bucket in pairs]  # a pair counts twice, once for each of its words
+            halves[0] *= 2
+            halves[-1] *= 2
+            totals = list(map(sum, zip(own, halves, halves[1:], strict=False)))
+            for place in behind:
+                totals[place] += 2 * column[turned[place]]
+            labels.append([scale * total * factor for total in totals])
+        return list(zip(*labels, strict=True))
 
     def _total(self, words: list[str]) -> tuple[Sequence[int], float]:
         """Return the sums over all terms, and one over the length norm."""

@@ -108,6 +108,7 @@ class Settings:
     )
     review_max_samples: int = _setting(int, 2_000, "Newest samples that the review queue chooses from.", 1)
     admin_key: Secret = _setting(Secret, Secret(), "Key that the admin routes ask for; empty closes them.")
+    retrain_function: str = _setting(str, "", "Function that `POST /v1/runs` starts; empty: none can be started there.")
     release: str = _setting(
         _one_of("at_once", "shadow", "canary"),
         "at_once",
