@@ -115,7 +115,7 @@ def feedback_on(versions: Iterable[Mapping[str, Any]]) -> Feedback:
 
 def _function(counts: Mapping[str, Any]) -> FunctionFigures:
     return FunctionFigures(
-        requests=counts["requests"], status=counts["status"], errors=counts["errors"], latency_ms=_latency(counts)
+        requests=counts["requests"], status=counts["status"], errors=counts["errors"], latency_ms=latency_of(counts)
     )
 
 
@@ -126,24 +126,26 @@ def _version(counts: Mapping[str, Any]) -> VersionFigures:
         errors=counts["errors"],
         answers=answers,
         labels=counts["labels"],
-        low_confidence=_share(counts["low_confidence"], answers),
-        mean_confidence=_share(counts["confidence_sum"], answers),
+        low_confidence=share(counts["low_confidence"], answers),
+        mean_confidence=share(counts["confidence_sum"], answers),
         confidence=counts["confidence"],
-        latency_ms=_latency(counts),
+        latency_ms=latency_of(counts),
         feedback=feedback_on([counts]),
         beside=Beside(
             texts=beside["texts"],
-            disagreement=_share(sum(beside["flips"].values()), beside["texts"]),
+            disagreement=share(sum(beside["flips"].values()), beside["texts"]),
             flips=beside["flips"],
             slices={name: SliceOfBeside.model_validate(found) for name, found in disagreement_by_slice(beside).items()},
         ),
     )
 
 
-def _latency(counts: Mapping[str, Any]) -> Latency:
+def latency_of(counts: Mapping[str, Any]) -> Latency:
+    """Return the latency of what was counted."""
     p50, p95, p99 = (percentile(counts["latency"], share) for share in (0.5, 0.95, 0.99))
-    return Latency(mean=_share(counts["milliseconds"], counts["requests"]), p50=p50, p95=p95, p99=p99)
+    return Latency(mean=share(counts["milliseconds"], counts["requests"]), p50=p50, p95=p95, p99=p99)
 
 
-def _share(part: float, whole: int) -> float | None:
+def share(part: float, whole: int) -> float | None:
+    """Return a part of the whole; None of nothing."""
     return part / whole if whole else None

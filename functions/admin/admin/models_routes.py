@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -40,6 +40,7 @@ from admin.models_schemas import (
     TrialRequest,
     WithdrawRequest,
 )
+from admin.ranges import in_utc
 
 Version = Annotated[str, Path(description="Its name; `champion` and `challenger` name those that are.")]
 
@@ -101,7 +102,7 @@ def _add_reading(router: APIRouter, store: ObjectStore) -> None:
         at: Annotated[datetime, Query(description="ISO 8601; UTC if it names no zone.")],
     ) -> ServedAt:
         """Tell which version was served at a moment, and which was on trial."""
-        moment = _in_utc(at)
+        moment = in_utc("at", at)
         served = history.served_at(moment)
         return ServedAt(at=timestamp(moment), served=_entry(served) if served else None)
 
@@ -147,13 +148,6 @@ def _add_moving(router: APIRouter, store: ObjectStore) -> None:
             store, version, body.mode, body.share, expected=body.expected, force=body.force, **_signed(body)
         )
         return _receipt(done)
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except OverflowError:  # in the year 1 or 9999, of some zones
-        raise InvalidRequestError(f"at: {moment.isoformat()} is out of range", "Name a time that was.") from None
 
 
 def _signed(body: MoveRequest) -> Signature:

@@ -1,5 +1,6 @@
-"""The routes of the admin function: the review of samples, those about models, and the figures of the service."""
+"""The routes of the admin function: the review of samples, models, runs, and the figures of the service."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query
@@ -14,16 +15,22 @@ from sentiloop.errors import (
 )
 from sentiloop.http import create_app, error_responses
 from sentiloop.review import Review, ReviewConflictError
+from sentiloop.review_labels import Given, ReviewLabels
 from sentiloop.review_queue import Question
 from sentiloop.review_samples import SampleNotFoundError
 from sentiloop.settings import Settings, variable
+from sentiloop.starting import RetrainFunction
 from sentiloop.storage import ObjectStore
 from sentiloop.texts import check_text
 
 from admin.access import AdminKeyError, require_admin_key
+from admin.alerts_routes import alerts_router
+from admin.checks_routes import checks_router
 from admin.metrics_routes import metrics_router
 from admin.models_routes import models_router
-from admin.schemas import ReviewAnswer, ReviewItem, ReviewQueue, ReviewReceipt
+from admin.runs_routes import runs_router
+from admin.schemas import ReviewAnswer, ReviewItem, ReviewProfit, ReviewQueue, ReviewReceipt
+from admin.start_routes import start_router
 
 
 def create_admin_app(settings: Settings, store: ObjectStore, writer: ActivityWriter) -> FastAPI:
@@ -40,10 +47,14 @@ def create_admin_app(settings: Settings, store: ObjectStore, writer: ActivityWri
     if not settings.contributor_key:
         raise SettingsError(f"{variable('contributor_key')} is not set")
     app = create_app("Sentiloop admin", settings.max_body_bytes, "admin", writer)
-    review = Review(store, settings, settings.labels or baseline().labels)
+    review, labels = Review(store, settings, settings.labels or baseline().labels), ReviewLabels(store)
     admins_only = [Depends(require_admin_key(settings.admin_key))]
     app.include_router(models_router(store, admins_only))
     app.include_router(metrics_router(store, settings))
+    app.include_router(runs_router(store, admins_only))
+    app.include_router(checks_router(store, admins_only))
+    app.include_router(alerts_router(store, admins_only))
+    app.include_router(start_router(RetrainFunction(settings.retrain_function), admins_only))
 
     @app.get(
         "/v1/review",
@@ -55,7 +66,8 @@ def create_admin_app(settings: Settings, store: ObjectStore, writer: ActivityWri
     ) -> ReviewQueue:
         """Return the samples whose labels would help most: doubtful ones, unlike each other, and some by chance."""
         found, left = review.queue(limit)
-        return ReviewQueue(items=[_item(question) for question in found], left=left)
+        profit = _profit(labels.since_champion(), settings.gate_level)
+        return ReviewQueue(items=[_item(question) for question in found], left=left, profit=profit)
 
     @app.post(
         "/v1/review/{sample_id}",
@@ -87,6 +99,14 @@ def create_admin_app(settings: Settings, store: ObjectStore, writer: ActivityWri
         )
 
     return app
+
+
+def _profit(given: Given | None, level: float) -> ReviewProfit | None:
+    if given is None:
+        return None
+    from sentiloop.profit import profit  # noqa: PLC0415 - brings the gate's arithmetic, which nothing else here needs
+
+    return ReviewProfit.model_validate(asdict(profit(given, level)))
 
 
 def _item(question: Question) -> ReviewItem:
