@@ -8,13 +8,13 @@ BIN := .venv/bin
 SAM_BIN := .venv-sam/bin
 PIP_INSTALL := install --quiet --no-input --disable-pip-version-check --no-deps --require-hashes --requirement
 # The layer and each function are import roots of their own, as they are on Lambda.
-RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/admin:functions/retrain $(BIN)/python
+RUN := env PYTHONPATH=.:layers/model:functions/predict:functions/feedback:functions/admin:functions/console:functions/retrain $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up retrain event data test test-s3 check format contract baseline lock clean bench-accuracy bench-retrain \
+.PHONY: help up retrain event data test test-browser test-s3 check format contract screenshots baseline lock clean bench-accuracy bench-retrain \
 	bench-functions bench-cold bench-clients bench-size bench-score bench-scaling bench-handler bench-files bench-cost \
 	bench-replay bench-gate bench-canaries bench-screening bench-scale attack \
-	bench-shadow bench-swap bench-trials bench-drift
+	bench-shadow bench-swap bench-trials bench-drift bench-console
 
 help: ## list the commands
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ data: .venv/data ## import base data: make data NAME=sst2, or make data NAME=min
 
 test: .venv/dev .venv-sam/sam ## run the tests
 	$(RUN) -m pytest
+
+test-browser: .venv/dev ## test the console in Chromium, which has to be installed
+	$(RUN) -m pytest -m browser tests/e2e/browser
 
 test-s3: .venv/dev .venv-localstack/localstack ## test the pointer in racing processes, on two S3 implementations
 	$(RUN) -m pytest tests/s3
@@ -134,6 +137,9 @@ bench-trials: .venv/dev ## 200 simulated canaries each: how often and how soon a
 bench-drift: .venv/dev ## streams with and without drift: false alarms, and samples until found: make bench-drift DATA=folder
 	$(RUN) -m tests.benchmarks.drift $(DATA)
 
+bench-console: .venv/dev ## the page in Chromium: weight, times, and clicks until an answer has changed
+	$(RUN) -m tests.benchmarks.console
+
 # --- through SAM -------------------------------------------------------------------------------------------------
 
 .PHONY: sam-build sam-image sam-local sam-invoke-retrain sam-test bench-sam-local bench-sam-retrain
@@ -170,6 +176,9 @@ bench-sam-retrain: sam-image $(SAM_BUILT) .venv/dev ## retrain on SST-2 in its c
 
 contract: .venv/local ## write openapi.json, docs.html and docs/settings.md from the code
 	$(RUN) -m infra.contract
+
+screenshots: .venv/dev ## take the pictures of the console in docs/images; needs Chromium
+	$(RUN) -m tests.e2e.browser.screenshots
 
 baseline: .venv/local ## train the bundled baseline: make baseline DATA=folder
 	$(RUN) -m infra.baseline $(DATA)

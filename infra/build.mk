@@ -10,8 +10,9 @@ install = python3.13 -m pip install --quiet --disable-pip-version-check --no-dep
 	--requirement requirements.txt --target "$(ARTIFACTS_DIR)" --only-binary=:all: \
 	--implementation cp --python-version 3.13 $(GLIBC_2_34)
 
-# botocore describes every service of AWS in 28 MB, and reads where all of them are before the first call. Two are used.
-services := s3 sns
+# botocore describes every service of AWS in 28 MB, and reads where all of them are before the first call. A function's
+# makefile names those that it uses.
+services ?= s3
 keep_services := import json, pathlib, sys; path = pathlib.Path(sys.argv[1]); known = json.loads(path.read_text()); \
 	[part.update(services={name: of for name, of in part["services"].items() if name in sys.argv[2:]}) \
 	for part in known["partitions"]]; path.write_text(json.dumps(known))

@@ -30,16 +30,18 @@ SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     "AdminKey": {"type": "apiKey", "in": "header", "name": HEADER},
 }
-OPEN, ADMIN = "/health", ("/v1/review", "/v1/models")
+OPEN, ADMIN = "/health", ("/v1/review", "/v1/models", "/v1/runs", "/v1/checks", "/v1/alerts")
 NESTED = (
     "Explanation",
     "TermContribution",
+    "SpanContribution",
     "FailedItem",
     "ItemError",
     "ErrorBody",
     "ErrorDetail",
     "ChallengerInfo",
     "ReviewItem",
+    "ReviewProfit",
     "FunctionFigures",
     "VersionFigures",
     "Latency",
@@ -55,6 +57,21 @@ NESTED = (
     "WordRow",
     "AnswerFigures",
     "AnswerRow",
+    "RunItem",
+    "RunCheck",
+    "RunCorrections",
+    "RunComparison",
+    "LabelNoise",
+    "SourceNoise",
+    "Bucket",
+    "PeriodFigures",
+    "CheckItem",
+    "CheckSignal",
+    "CheckFinding",
+    "CheckTrial",
+    "CheckDetails",
+    "CheckReference",
+    "AlertItem",
 )
 STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;max-width:58rem;margin:2rem auto;
 padding:0 1rem}h2{margin-top:2.2rem;border-top:1px solid #8886;padding-top:1.2rem}code,pre{font:14px/1.45 monospace}

@@ -12,7 +12,7 @@ for name in local data bench boto3; do
     compile "requirements/$name.in" -c requirements/dev.txt -o "requirements/$name.txt"
 done
 compile tests/benchmarks/naive/requirements.in -c requirements/dev.txt -o tests/benchmarks/naive/requirements.txt
-for name in predict feedback admin retrain; do
+for name in predict feedback admin console retrain; do
     compile "functions/$name/requirements.in" -c requirements/dev.txt -o "functions/$name/requirements.txt"
 done
 python=3.13 compile requirements/localstack.in -o requirements/localstack.txt  # it runs on that one alone

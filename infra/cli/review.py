@@ -9,10 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sentiloop.errors import InvalidRequestError
+from sentiloop.errors import InvalidRequestError, StorageUnavailableError
+from sentiloop.profit import profit
 from sentiloop.review import REVIEWER, Action, Review, ReviewConflictError
+from sentiloop.review_labels import ReviewLabels
 from sentiloop.review_queue import Question
 from sentiloop.review_samples import SampleNotFoundError
+from sentiloop.settings import Settings, variable
+from sentiloop.storage import ObjectStore
 
 from infra.cli.stopping import UsageError
 
@@ -37,12 +41,28 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         SentiloopError: the command cannot be carried out, and why.
     """
-    sitting = _Sitting(_attached_review(), arguments.reviewer, arguments.limit)
+    from sentiloop.bundled import baseline  # noqa: PLC0415 - the model is slow to load
+
+    store, settings = _attached()
+    review = Review(store, settings, settings.labels or baseline().labels)
+    sitting = _Sitting(review, arguments.reviewer, arguments.limit)
     try:
         sitting.ask()
     finally:
         print(sitting.summary(), flush=True)
+    _print_profit(store, settings)
     return 0
+
+
+def _print_profit(store: ObjectStore, settings: Settings) -> None:
+    """Say what the next retrain would make of all labels; without storage, what was answered is stored all the same."""
+    try:
+        given = ReviewLabels(store).since_champion()
+    except StorageUnavailableError as error:
+        print(f"What the labels would prove is not known: {error.public_message}.")
+        return
+    if given is not None:
+        print(printable(profit(given, settings.gate_level).sentence))
 
 
 class _Sitting:
@@ -153,10 +173,8 @@ def _shown(question: Question, left: int) -> str:
     return "\n".join(["", *(f"  {printable(line)}" for line in lines), text])
 
 
-def _attached_review() -> Review:
-    from sentiloop.bundled import baseline  # noqa: PLC0415 - storage and model are slow to load
-    from sentiloop.s3 import S3Store  # noqa: PLC0415
-    from sentiloop.settings import Settings, variable  # noqa: PLC0415
+def _attached() -> tuple[ObjectStore, Settings]:
+    from sentiloop.s3 import S3Store  # noqa: PLC0415 - as the model
 
     from infra.local.attach import attach  # noqa: PLC0415
 
@@ -168,7 +186,7 @@ def _attached_review() -> Review:
     if not settings.contributor_key:
         hint = "Reviewers are stored as hashes keyed by it: give it the value of the stack's secret ContributorKey."
         raise UsageError(f"{variable('contributor_key')} is not set", hint)
-    return Review(S3Store(settings.bucket, read_timeout=60), settings, settings.labels or baseline().labels)
+    return S3Store(settings.bucket, read_timeout=60), settings
 
 
 def _positive(value: str) -> int:

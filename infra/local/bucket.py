@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from sentiloop.errors import ObjectNotFoundError
 from sentiloop.pointer import CURRENT
 from sentiloop.s3 import S3Store
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from infra.local.origins import without_websites
 
 log = logging.getLogger("sentiloop")
 
@@ -26,14 +29,27 @@ MIRROR_SECONDS = 2.0
 @contextmanager
 def s3_server() -> Iterator[str]:
     """Run moto's S3 on a free port of the loopback and yield its address."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    server = make_s3_server("127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, name="s3", daemon=True)
+    thread.start()
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield f"http://127.0.0.1:{server.port}"
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def make_s3_server(host: str, port: int) -> BaseWSGIServer:
+    """Return moto's S3, listening. It asks for no credentials and lets every origin in, so websites are kept out here.
+
+    Args:
+        host: the address to listen on.
+        port: 0: a free one.
+    """
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    application = without_websites(DomainDispatcherApplication(create_backend_app))
+    return make_server(host, port, application, threaded=True, request_handler=MotoRequestHandler)
 
 
 class LostContentError(Exception):

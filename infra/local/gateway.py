@@ -17,10 +17,14 @@ from importlib import import_module
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.local.origins import is_foreign
 from infra.local.template import ApiRoute
 
 MAX_PAYLOAD_BYTES = 6 * 2**20  # what Lambda accepts; API Gateway itself stops at 10 MB
@@ -40,12 +44,14 @@ class LambdaContext:
         self.aws_request_id = aws_request_id
 
 
-def create_gateway(routes: Iterable[ApiRoute], api_key: str | None) -> Starlette:
+def create_gateway(routes: Iterable[ApiRoute], api_key: str | None, compressed_from: int | None = None) -> Starlette:
     """Return the ASGI application of all routes.
 
     Args:
         routes: as read from the template; their handlers are imported now.
-        api_key: the key to ask for where a route needs one; None asks for none.
+        api_key: the key to ask for where a route needs one, which no website has; None asks for none, and lets programs
+            and its own page in, and no website.
+        compressed_from: bytes of an answer from which on it is compressed for clients that take that; None: never.
     """
     loops: list[asyncio.AbstractEventLoop] = []
     pool = ThreadPoolExecutor(INSTANCES, "lambda", initializer=_own_event_loop, initargs=(loops,))
@@ -64,7 +70,24 @@ def create_gateway(routes: Iterable[ApiRoute], api_key: str | None) -> Starlette
         _write_activity(handlers)
 
     errors = {404: _unknown_route, 405: _unknown_route}
-    return Starlette(routes=served, exception_handlers=errors, lifespan=until_the_end)
+    around = [] if api_key else [Middleware(_WithoutWebsites)]
+    if compressed_from is not None:
+        around.append(Middleware(GZipMiddleware, minimum_size=compressed_from))
+    return Starlette(routes=served, middleware=around, exception_handlers=errors, lifespan=until_the_end)
+
+
+class _WithoutWebsites:
+    """Refuses what websites send; see `origins`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and is_foreign(Request(scope).headers.get):
+            hint = "Open it at http://127.0.0.1 with its port, or start it with a LOCAL_API_KEY."
+            app = _refusal(403, "forbidden", "without a key no other website may ask", hint)
+        await app(scope, receive, send)
 
 
 def _own_event_loop(loops: list[asyncio.AbstractEventLoop]) -> None:

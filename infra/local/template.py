@@ -73,6 +73,12 @@ def api_routes(template: Template) -> list[ApiRoute]:
     ]
 
 
+def compressed_from(template: Template) -> int | None:
+    """Return the bytes from which on the API compresses an answer, or None if it never does."""
+    [api] = resources(template, "AWS::Serverless::Api").values()
+    return api.get("MinimumCompressionSize")
+
+
 def _route(function: str, handler: str, event: Mapping[str, Any], apis: Mapping[str, Mapping[str, Any]]) -> ApiRoute:
     """Read one event; what it does not say about the key, its API says."""
     default = apis[event["RestApiId"]["Ref"]].get("Auth", {}).get("ApiKeyRequired", False)

@@ -1,7 +1,8 @@
 """`make up`: the whole service on one machine, with no cloud account, no Docker and no network.
 
 Everything runs in this one process and ends with it: moto's S3, the mirror that keeps the bucket, and the gateway with
-the real Lambda handlers. The lines that Lambda would send to CloudWatch go to requests.jsonl, beside the bucket.
+the real Lambda handlers. The lines that Lambda would send to CloudWatch go to requests.jsonl, beside the bucket. Only a
+run that is started over HTTP has a process of its own, which ends with this one.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 import uvicorn
 from retrain.bootstrap import bootstrap
 from sentiloop import lines
-from sentiloop.activity_store import compact
+from sentiloop.activity_totals import compact
 from sentiloop.errors import SentiloopError
 from sentiloop.records import now
 from sentiloop.s3 import S3Store
@@ -27,14 +28,16 @@ from sentiloop.settings import PREFIX, Settings
 
 from infra.local.bucket import CREDENTIALS, FolderMirror, s3_server
 from infra.local.gateway import create_gateway
-from infra.local.template import api_routes, load_template
+from infra.local.invocations import Invocations
+from infra.local.template import api_routes, compressed_from, load_template
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "sentiloop"
+RETRAIN = "RetrainFunction"
 KEYS = ("SENTILOOP_CONTRIBUTOR_KEY", "SENTILOOP_ADMIN_KEY")
 LINES_BYTES = 10 * 2**20  # of requests.jsonl, and of the older one beside it
 BANNER = """
-Sentiloop is up at {url}   (API reference: {url}/docs)
+Sentiloop is up: open {url} to try, label, release and watch   (API reference: {url}/docs)
 
   curl -s {url}/v1/predict{key} -H 'content-type: application/json' \\
     -d '{{"text": "The staff were wonderful and we loved every minute."}}'
@@ -45,7 +48,7 @@ Sentiloop is up at {url}   (API reference: {url}/docs)
   curl -s {url}/v1/feedback{key} -H 'content-type: application/json' \\
     -d '{{"text": "Sick gig, I was grinning all the way home.", "correct_label": "positive"}}'
 
-`./sentiloop review` asks about doubtful texts; over HTTP, /v1/review asks for the key in {folder}/admin.key.
+The page asks for the admin key, where one is needed: it is in {folder}/admin.key.
 `make retrain` learns from the corrections. Ctrl-C stops everything; the bucket stays in {folder}.
 """
 
@@ -132,17 +135,31 @@ def serve(port: int, folder: Path, endpoint: str) -> None:
     bootstrap(store)
     compact(store, now())  # as the hourly check does
     lines.redirect(RotatingFileHandler(folder / "requests.jsonl", maxBytes=LINES_BYTES, backupCount=1))
-    api_key = os.environ.get("LOCAL_API_KEY") or None
-    gateway = create_gateway(api_routes(load_template(ROOT / "template.yaml")), api_key)
-    url = f"http://127.0.0.1:{port}"
-    _tell_others(folder, url, endpoint)
-    banner = BANNER.format(url=url, folder=folder, key=" -H 'x-api-key: …'" if api_key else "")
-    server = _Server(uvicorn.Config(gateway, "127.0.0.1", port, log_level="warning"), banner)
-    with mirror.kept_up_to_date(), suppress(KeyboardInterrupt):
+    with mirror.kept_up_to_date(), suppress(KeyboardInterrupt), _started_runs(folder):
+        api_key = os.environ.get("LOCAL_API_KEY") or None
+        template = load_template(ROOT / "template.yaml")
+        gateway = create_gateway(api_routes(template), api_key, compressed_from(template))
+        url = f"http://127.0.0.1:{port}"
+        _tell_others(folder, url, endpoint)
+        banner = BANNER.format(url=url, folder=folder, key=" -H 'x-api-key: …'" if api_key else "")
+        server = _Server(uvicorn.Config(gateway, "127.0.0.1", port, log_level="warning"), banner)
         try:
             server.run()
         finally:
             (folder / "stack.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def _started_runs(folder: Path) -> Iterator[None]:
+    """Let the functions start runs, each as `make retrain` runs: in a process of its own, which ends with us."""
+
+    def command(event: str) -> list[str | Path]:
+        return [sys.executable, "-m", "infra.local.retrain", event, "--folder", folder.resolve()]
+
+    with Invocations(RETRAIN, command, folder / "retrain.log") as invocations:
+        os.environ["AWS_ENDPOINT_URL_LAMBDA"] = f"http://127.0.0.1:{invocations.port}"
+        os.environ["SENTILOOP_RETRAIN_FUNCTION"] = RETRAIN
+        yield
 
 
 def _tell_others(folder: Path, url: str, endpoint: str) -> None:

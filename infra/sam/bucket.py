@@ -1,13 +1,12 @@
 """moto's S3 where containers reach it, that can go away, fall silent, and come back with all that it held."""
 
-import logging
 import socket
 import threading
 from types import TracebackType
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer
 
+from infra.local.bucket import make_s3_server
 from infra.sam.docker import HostAddress
 
 
@@ -19,7 +18,6 @@ class S3Server:
     """
 
     def __init__(self, host: HostAddress) -> None:
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._host = host
         self._port = 0
         self._server: BaseWSGIServer | None = None
@@ -46,8 +44,7 @@ class S3Server:
     def start(self) -> None:
         """Answer, with what was stored before."""
         self.stop()
-        application = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server(self._host.listen, self._port, application, threaded=True)
+        self._server = make_s3_server(self._host.listen, self._port)
         self._port = self._server.port
         self._thread = threading.Thread(target=self._server.serve_forever, name="s3", daemon=True)
         self._thread.start()

@@ -11,7 +11,7 @@ from infra.sam.image import BaseImage, present
 from infra.sam.stack import Stack, running
 
 BANNER = """
-Sentiloop is up at {url}   (API reference: {url}/docs)
+Sentiloop is up: open {url} to try, label, release and watch   (API reference: {url}/docs)
 Base image: {image}. S3: {s3} here, {inside} in containers.
 
   curl -s {url}/v1/predict -H 'content-type: application/json' \\

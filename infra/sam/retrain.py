@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from infra.local.retrain import SCHEDULED
-from infra.local.up import ROOT
+from infra.local.up import RETRAIN, ROOT
 from infra.sam.build import SAM, WORK, sam_environment
 from infra.sam.docker import require_docker
 from infra.sam.stack import INVOKE_OPTIONS, TEMPLATE, end, variables_file
@@ -55,12 +56,16 @@ def invoke(function: str, event: str, file: Path) -> Any:
 def main() -> int:
     """Print what the handler returns."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("event", nargs="?", default=SCHEDULED.read_text(), help="the event, as JSON")
     parser.add_argument("--port", type=int, default=3000, help="of the running `make sam-local`")
-    file = variables_file(WORK, parser.parse_args().port)
+    parser.add_argument("--folder", type=Path, default=WORK, help="where it keeps the functions' variables")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the container ends with us
+    file = variables_file(arguments.folder, arguments.port)
     require_docker()
     if not file.exists():
         sys.exit("No `make sam-local` is running. Start it in another terminal.")
-    result = invoke("RetrainFunction", SCHEDULED.read_text(), file)
+    result = invoke(RETRAIN, arguments.event, file)
     print(json.dumps({name: result[name] for name in SHOWN if name in result} or result, indent=2))
     return 0
 

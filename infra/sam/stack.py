@@ -19,8 +19,9 @@ from retrain.bootstrap import bootstrap
 from sentiloop.s3 import S3Store
 
 from infra.local.bucket import CREDENTIALS
+from infra.local.invocations import Invocations
 from infra.local.template import FUNCTION, Template, load_template, resources
-from infra.local.up import BUCKET, ROOT
+from infra.local.up import BUCKET, RETRAIN, ROOT
 from infra.sam.bucket import S3Server
 from infra.sam.build import PARAMETERS, SAM, WORK, sam_environment
 from infra.sam.docker import host_address, sweep
@@ -49,18 +50,26 @@ def running(folder: Path, port: int, output: IO[Any] | None = None) -> Iterator[
     Points this process at the bucket.
 
     Args:
-        folder: where the file of variables is kept meanwhile.
+        folder: where the file of variables is kept meanwhile, and the log of the runs that were started over HTTP.
         port: of the loopback, for the API.
         output: where the messages of SAM and the functions go; None: where ours go.
     """
-    with S3Server(host_address()) as s3:
+    host = host_address()
+
+    def command(event: str) -> list[str | Path]:
+        return [sys.executable, "-m", "infra.sam.retrain", "--port", str(port), "--folder", folder.resolve(), event]
+
+    log = folder / f"retrain-{port}.log"
+    with S3Server(host) as s3, Invocations(RETRAIN, command, log, host.listen) as invocations:
         os.environ |= {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": s3.address}
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         store = S3Store(BUCKET)
         bootstrap(store)
         values = {
+            "AWS_ENDPOINT_URL_LAMBDA": f"http://{host.called}:{invocations.port}",
             "AWS_ENDPOINT_URL_S3": s3.address_in_containers,
             "SENTILOOP_BUCKET": BUCKET,
+            "SENTILOOP_RETRAIN_FUNCTION": RETRAIN,
             "SENTILOOP_CONTRIBUTOR_KEY": secrets.token_hex(32),
             "SENTILOOP_ADMIN_KEY": secrets.token_hex(32),
             "SENTILOOP_ALERT_TOPIC_ARN": "",
