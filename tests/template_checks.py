@@ -107,6 +107,7 @@ def handler_problems(template: Template, root: Path) -> Iterator[str]:
 def setting_problems(deployment: Deployment) -> Iterator[str]:
     known = {variable(setting.name) for setting in fields(Settings)} | {
         "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_LAMBDA",
         "POWERTOOLS_METRICS_NAMESPACE",
     }
     for name, function in deployment.resources("AWS::Lambda::Function").items():

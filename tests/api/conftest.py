@@ -22,6 +22,7 @@ from sentiloop.storage import ObjectStore
 
 from tests.builders import BuiltModel
 from tests.events import Answer, Event, call
+from tests.faults.memory_store import MemoryStore
 
 CONTRIBUTOR_KEY = "a contributor key for tests"
 ADMIN_KEY = "an admin key for tests"
@@ -85,6 +86,17 @@ def make_feedback(store: S3Store, settings: Settings, event_loop_of_the_thread: 
 def make_admin(store: S3Store, settings: Settings, event_loop_of_the_thread: None) -> MakeFunction:
     def make(given: ObjectStore | None = None, **changes: Any) -> Function:
         changed, over = replace(settings, **changes), store if given is None else given
+        return Function(create_admin_app(changed, over, writer(over, changed)))
+
+    return make
+
+
+@pytest.fixture
+def make_admin_in_memory(settings: Settings, event_loop_of_the_thread: None) -> MakeFunction:
+    """For what needs no S3: over a store in memory, unless another is given."""
+
+    def make(given: ObjectStore | None = None, **changes: Any) -> Function:
+        changed, over = replace(settings, **changes), MemoryStore() if given is None else given
         return Function(create_admin_app(changed, over, writer(over, changed)))
 
     return make

@@ -10,7 +10,7 @@ from sentiloop.errors import StorageUnavailableError
 from sentiloop.http import RETRY_AFTER_SECONDS
 from sentiloop.s3 import S3Store
 
-from tests.api.conftest import Function, MakeFunction
+from tests.api.conftest import ADMIN_KEY, Function, MakeFunction
 from tests.events import REQUEST_ID, Answer, Event, event, get, post
 from tests.faults.faulty_store import Fault, FaultyStore, down
 
@@ -59,6 +59,16 @@ def test_a_body_that_is_no_json_is_malformed(predict: Function, path: str, kind:
 @pytest.mark.parametrize("kind", sorted(BODIES_THAT_ARE_NO_JSON.keys() - {"nothing", "no bytes"}))
 def test_feedback_that_is_no_json_is_malformed(feedback: Function, kind: str) -> None:
     check(feedback(post("/v1/feedback", BODIES_THAT_ARE_NO_JSON[kind])), 400, "malformed_request")
+
+
+@pytest.mark.parametrize(
+    ("query", "name"), [({"limit": "0"}, "limit"), ({"limit": "x"}, "limit"), ({"limit": "101", "other": "1"}, "limit")]
+)
+def test_a_wrong_query_is_told_as_such_though_a_get_has_no_content_type(
+    admin: Function, query: dict[str, str], name: str
+) -> None:
+    answer = admin(get("/v1/review", query=query, headers={"x-admin-key": ADMIN_KEY, "Content-Type": ""}))
+    assert check(answer, 422, "invalid_request")["message"].startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
@@ -185,6 +195,15 @@ class TestTheRequestId:
         answer = predict(request)
         assert answer.body["error"]["request_id"] == answer.headers["x-request-id"]
         assert len(answer.headers["x-request-id"]) == 16
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [get("/health"), get("/docs"), get("/nowhere"), post("/v1/predict", {}), post("/v1/predict", b"a" * 1_048_577)],
+    ids=lambda request: request["path"],
+)
+def test_no_answer_may_be_taken_for_a_script_or_a_page(predict: Function, request_: Event) -> None:
+    assert predict(request_).headers["x-content-type-options"] == "nosniff"
 
 
 class TestStorageTrouble:

@@ -20,6 +20,7 @@ ROUTES = [
     ApiRoute("GET", "/binary", "Binary", f"{__name__}.binary", api_key_required=False),
 ]
 KEY = "a key for tests"
+HERE = "http://127.0.0.1:3000"
 
 
 def echo(received: Event, context: Any) -> Mapping[str, Any]:
@@ -36,7 +37,7 @@ def binary(_received: Event, _context: Any) -> Mapping[str, Any]:
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    with TestClient(create_gateway(ROUTES, api_key=None)) as made:
+    with TestClient(create_gateway(ROUTES, api_key=None), HERE) as made:
         yield made
 
 
@@ -113,6 +114,50 @@ class TestTheApiKey:
         assert answer.json()["requestContext"]["identity"]["apiKeyId"] == "ada"
 
 
+class TestWebsites:
+    """A browser carries any site's requests to this machine; without a key nothing else would keep them out."""
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"origin": "https://site.example"},
+            {"origin": "null"},
+            {"origin": "http://127.0.0.1:8000"},
+            {"host": "site.example:3000"},
+            {"host": "site.example:3000", "origin": "http://site.example:3000", "sec-fetch-site": "same-origin"},
+        ],
+        ids=str,
+    )
+    def test_without_a_key_none_is_answered_even_if_its_name_leads_here(
+        self, client: TestClient, headers: dict[str, str]
+    ) -> None:
+        for method, path in (("POST", "/echo"), ("GET", "/open"), ("OPTIONS", "/echo"), ("GET", "/nowhere")):
+            answer = client.request(method, path, headers=headers)
+            assert answer.status_code == 403
+            assert list(answer.json()["error"]) == ["code", "message", "hint", "request_id"]
+            assert "access-control-allow-origin" not in answer.headers
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"origin": HERE, "sec-fetch-site": "same-origin"},
+            {"host": "localhost:3000", "origin": "http://localhost:3000"},
+            {"host": "localhost:3000", "origin": "https://forwarded.example", "sec-fetch-site": "same-origin"},
+            {"host": "[::1]:3000"},
+            {"host": "host.docker.internal:3000"},
+        ],
+        ids=str,
+    )
+    def test_programs_and_its_own_page_are(self, client: TestClient, headers: dict[str, str]) -> None:
+        assert client.post("/echo", json={}, headers=headers).status_code == 200
+
+    def test_with_a_key_the_key_decides_under_whatever_name(self, locked: TestClient) -> None:
+        headers = {"host": "behind.a.proxy.example", "origin": "https://behind.a.proxy.example"}
+        assert locked.get("/echo/1", headers=headers).status_code == 403
+        assert locked.get("/echo/1", headers={**headers, "x-api-key": KEY}).status_code == 200
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("GET", "/echo"), ("PUT", "/open"), ("GET", "/")])
 def test_what_is_no_route_is_not_found_in_the_one_shape(client: TestClient, method: str, path: str) -> None:
     answer = client.request(method, path)
@@ -138,7 +183,18 @@ def test_bytes_that_a_function_answers_with_come_out_as_they_are(client: TestCli
 def test_the_routes_of_the_template_are_those_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
     routes = api_routes(load_template(ROOT / "template.yaml"))
     monkeypatch.setattr(gateway_module, "_load", lambda _path: echo)  # no function starts here
-    with TestClient(create_gateway(routes, api_key=None)) as client:
+    with TestClient(create_gateway(routes, api_key=None), HERE) as client:
         for route in routes:
             received = client.request(route.method, route.path.replace("{id}", "fb-1")).json()
             assert (received["httpMethod"], received["resource"]) == (route.method, route.path)
+
+
+def test_large_answers_are_compressed_for_those_who_take_it_and_small_ones_are_not() -> None:
+    with TestClient(create_gateway(ROUTES, api_key=None, compressed_from=1_000), HERE) as client:
+        large = client.post("/echo", json={"text": "again and " * 1_000})
+        assert large.headers["content-encoding"] == "gzip"
+        assert int(large.headers["content-length"]) < 5_000
+        assert json.loads(large.json()["body"])["text"].startswith("again and")
+        plain = client.post("/echo", json={"text": "again and " * 1_000}, headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert "content-encoding" not in client.get("/binary").headers

@@ -16,7 +16,8 @@ from tests.builders import ROOT
 from tests.events import Event, get, post
 
 LOADED = Path(__file__).parent / "loaded"
-FOLDERS = [ROOT / folder for folder in ("layers/model", "functions/predict", "functions/feedback", "functions/admin")]
+HTTP = ("predict", "feedback", "admin", "console")
+FOLDERS = [ROOT / folder for folder in ("layers/model", *(f"functions/{name}" for name in HTTP))]
 SERVE = """
 import importlib, json, sys
 sys.modules["pydantic.v1"] = sys.modules["certifi"] = None  # what the build leaves out
@@ -99,8 +100,13 @@ def test_an_http_function_loads_no_training_code_and_nothing_that_loads_pickles(
 
 @pytest.mark.parametrize(
     ("function", "event", "status"),
-    [("predict", PREDICT[0], 200), ("feedback", FEEDBACK[0], 503), ("admin", ADMIN[0], 503)],
-    ids=["predict", "feedback", "admin"],
+    [
+        ("predict", PREDICT[0], 200),
+        ("feedback", FEEDBACK[0], 503),
+        ("admin", ADMIN[0], 503),
+        ("console", get("/"), 200),
+    ],
+    ids=HTTP,
 )
 def test_an_http_function_loads_what_is_listed_and_nothing_else(
     function: str, event: Event, status: int, free_port: int
@@ -116,6 +122,12 @@ def test_an_http_function_loads_what_is_listed_and_nothing_else(
     assert sorted((public & sys.stdlib_module_names) - listed) == []
 
 
+def test_the_console_loads_nothing_that_reaches_elsewhere_or_reads_a_body(free_port: int) -> None:
+    _, modules = served("console.app", [get("/")], free_port)
+    packages = {name.partition(".")[0] for name in modules}
+    assert packages.isdisjoint({"botocore", "urllib3", "fastapi", "pydantic", "sentiloop"})
+
+
 def test_what_no_request_needs_waits_until_one_needs_it() -> None:
     code = "import sys, predict.app; print(*sys.modules)"
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(map(str, FOLDERS))}
@@ -127,6 +139,8 @@ def test_what_no_request_needs_waits_until_one_needs_it() -> None:
     assert not modules & {"botocore.session", "botocore.client", "urllib3", "xml.etree"}, (
         "the client, before its first use"
     )
+    assert "sentiloop.scoring" in modules
+    assert "sentiloop.spans" not in modules, "before an explanation is asked for"
 
 
 def top_level(name: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 from sentiloop.activity import Activity
-from sentiloop.activity_store import ActivityWriter, compact
+from sentiloop.activity_store import ActivityWriter
+from sentiloop.activity_totals import compact
 from sentiloop.pointer import CURRENT, Pointer
 from sentiloop.records import now
 from sentiloop.s3 import S3Store

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sentiloop import artefact
 from sentiloop.bundled import baseline
 from sentiloop.pointer import Pointer
 from sentiloop.records import Sample
@@ -99,6 +100,35 @@ class TestExplanation:
         terms = predict_one(predict, explain="true").body["explanation"]["terms"]
         effects = [max(term["contributions"].values()) - min(term["contributions"].values()) for term in terms]
         assert effects == sorted(effects, reverse=True)
+
+    def test_it_says_which_part_of_the_text_added_what(self, predict: Function) -> None:
+        text = "Isn’t ﬁne 🎉, not a bit!"
+        explanation = predict_one(predict, text, explain="true").body["explanation"]
+        assert set(explanation) == {"terms", "logits", "spans"}
+        found = explanation["spans"]
+        assert all(set(span) == {"start", "end", "contributions"} for span in found)
+        parts = [text[span["start"] : span["end"]] for span in found]
+        assert parts == ["Isn’t", "ﬁne", "not", "a", "bit", "!"]
+        [bias] = [term["contributions"] for term in explanation["terms"] if term["kind"] == "bias"]
+        for label in LABELS:
+            total = math.fsum([bias[label], *(span["contributions"][label] for span in found)])
+            assert math.isclose(total, explanation["logits"][label], abs_tol=1e-9)
+
+    def test_a_text_without_words_has_the_bias_and_no_parts(self, predict: Function) -> None:
+        explanation = predict_one(predict, "🎉", explain="true").body["explanation"]
+        assert [term["kind"] for term in explanation["terms"]] == ["bias"]
+        assert explanation["spans"] == []
+
+    def test_one_that_lambda_could_not_hand_on_is_refused_and_the_answer_alone_is_not(
+        self, predict: Function, promote: Callable[[BuiltModel], Pointer]
+    ) -> None:
+        promote(make_model(labels=tuple(f"label {number}" for number in range(artefact.MAX_LABELS))))
+        text = " ".join(f"w{number}" for number in range(1_700))
+        answer = predict_one(predict, text, explain="true")
+        assert (answer.status, answer.body["error"]["code"]) == (422, "invalid_request")
+        assert answer.body["error"]["message"] == "text: its explanation is larger than 5000000 bytes"
+        assert predict_one(predict, text).status == 200
+        assert predict_one(predict, text[:1_000], explain="true").status == 200
 
     @pytest.mark.parametrize("query", [{}, {"explain": "false"}])
     def test_there_is_none_unless_asked_for(self, predict: Function, query: dict[str, str]) -> None:
@@ -213,6 +243,15 @@ class TestSamples:
         predict_many(make_predict(low_confidence=middle), list(scored))
         [kept] = samples(store)
         assert [sample.text for sample in kept] == [text for text, confidence in scored.items() if confidence < middle]
+
+    def test_a_text_that_is_still_being_written_is_answered_and_not_kept(
+        self, make_predict: MakeFunction, store: S3Store
+    ) -> None:
+        predict = make_predict(low_confidence=1.0, sample_share=1.0)
+        assert predict(post("/v1/predict", {"text": "half a sen"}, query={"sample": "false"})).status == 200
+        assert samples(store) == []
+        assert predict(post("/v1/predict", {"text": "a sentence"}, query={"sample": "true"})).status == 200
+        assert len(samples(store)) == 1
 
     def test_nothing_is_kept_where_samples_are_switched_off(self, make_predict: MakeFunction, store: S3Store) -> None:
         predict_one(make_predict(store_samples=False, low_confidence=1.0, sample_share=1.0))

@@ -1,9 +1,11 @@
 """The admin function, event in, answer out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sentiloop.errors import SettingsError
+from sentiloop.pointer import Pointer
 from sentiloop.receipts import correction_key
 from sentiloop.records import Correction, now, to_lines
 from sentiloop.s3 import S3Store
@@ -11,7 +13,7 @@ from sentiloop.settings import Secret
 
 from tests.api.conftest import ADMIN_KEY, Function, MakeFunction
 from tests.api.test_errors import BODIES_THAT_ARE_NO_JSON, check
-from tests.builders import make_sample
+from tests.builders import BuiltModel, make_sample
 from tests.events import Answer, get, post
 from tests.faults.faulty_store import Fault, FaultyStore, down
 
@@ -98,7 +100,42 @@ class TestTheQueue:
         assert check(queue(admin, limit=limit), 422, "invalid_request")["message"].startswith("limit: ")
 
     def test_an_empty_queue_is_no_error(self, admin: Function) -> None:
-        assert queue(admin).body == {"items": [], "left": 0}
+        assert queue(admin).body == {"items": [], "left": 0, "profit": None}
+
+
+class TestTheProfit:
+    def test_it_says_what_the_next_retrain_could_prove_and_with_how_many_labels_more(
+        self, admin: Function, samples: list[str], promote: Callable[[BuiltModel], Pointer], tiny_model: BuiltModel
+    ) -> None:
+        version = promote(tiny_model).champion.version
+        nothing = queue(admin).body["profit"]
+        assert (nothing["labels"], nothing["next_labels"]) == (0, 30)
+        answer(admin, samples[0], {"action": "correct", "correct_label": "positive"})
+        answer(admin, samples[1], {"action": "accept"})
+        answer(admin, samples[2], {"action": "skip"})
+        assert queue(admin, limit="1").body["profit"] == {
+            "labels": 2,
+            "corrected": 1,
+            "at_least": False,
+            "detectable_gain": None,
+            "next_labels": 28,
+            "next_detectable_gain": nothing["next_detectable_gain"],
+            "sentence": f"2 labels since {version} was made, 1 of them a correction; "
+            "with 28 more, the next retrain could prove a gain of 19 points.",
+        }
+        answer(admin, samples[1], {"action": "undo"})
+        assert queue(admin).body["profit"]["labels"] == 1
+
+    def test_it_is_worked_out_at_the_level_of_the_gate(
+        self, make_admin: MakeFunction, promote: Callable[[BuiltModel], Pointer], tiny_model: BuiltModel
+    ) -> None:
+        promote(tiny_model)
+        needed = [queue(make_admin(gate_level=level)).body["profit"]["next_labels"] for level in (0.2, 0.05, 0.01)]
+        assert needed == sorted(set(needed))
+
+    def test_without_a_pointer_the_queue_is_told_all_the_same(self, admin: Function, samples: list[str]) -> None:
+        body = queue(admin).body
+        assert (len(body["items"]), body["profit"]) == (len(samples), None)
 
 
 class TestAnAnswer:

@@ -23,14 +23,15 @@ MARGIN = 2.0  # at least this much memory for every byte that was ever in use
 FIRST = {
     "predict": ("/v1/predict", {"text": "The staff were wonderful."}),
     "feedback": ("/v1/feedback", {"text": "The staff were wonderful.", "correct_label": "positive"}),
+    "console": ("/", None),
 }
 CHILD = """
 import importlib, json, resource, sys, time
-from tests.events import call, post
+from tests.events import call, get, post
 name, path, body = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 handler = importlib.import_module(f"{name}.app").handler
 loaded = time.process_time()
-assert call(handler, post(path, body)).status < 300
+assert call(handler, get(path) if body is None else post(path, body)).status < 300
 first = time.process_time()
 for batch in range(100 if name == "predict" else 0):
     texts = [" ".join(f"w{batch}x{text}y{word}" for word in range(25)) for text in range(100)]
@@ -41,7 +42,7 @@ print(json.dumps({"import_ms": loaded * 1000, "first_request_ms": (first - loade
 
 
 def main() -> int:
-    """Measure both; return 1 if one has less than twice the memory that it used."""
+    """Measure them; return 1 if one has less than twice the memory that it used."""
     sizes = {
         function["Handler"].partition(".")[0]: function["MemorySize"]
         for function in resources(load_template(ROOT / "template.yaml"), FUNCTION).values()

@@ -33,7 +33,7 @@ def report(build: Path) -> float:
     """Print all sizes; return predict's with the layer, in MB."""
     layer = build / "ModelLayer" / "python"
     print(f"function with layer, unzipped; 1 MB is 10^6 bytes; Lambda takes {LIMIT_MB:.1f} MB")
-    for name in ("Predict", "Feedback", "Admin", "Retrain"):
+    for name in ("Predict", "Feedback", "Admin", "Console", "Retrain"):
         folder = build / f"{name}Function"
         if folder.is_dir():
             print(f"  {name.lower():10} {megabytes(folder, layer):7.1f} MB")

@@ -45,7 +45,11 @@ WARM_UP_SECONDS, QUIET_SECONDS = 5.0, 20.0  # quiet before, between and after th
 PAUSE_SECONDS = 1.0, 5.0  # between two moves: by lot, so that they meet every phase of the looks at the pointer
 AIM_SECONDS = 5.0
 POLL_SECONDS, PATIENCE_SECONDS = 0.1, 60.0
-SOURCES = (".", "layers/model", *(f"functions/{name}" for name in ("predict", "feedback", "admin", "retrain")))
+SOURCES = (
+    ".",
+    "layers/model",
+    *(f"functions/{name}" for name in ("predict", "feedback", "admin", "console", "retrain")),
+)
 
 
 class Sent(NamedTuple):

@@ -15,7 +15,8 @@ from retrain.trials import look
 from scipy.stats import binomtest
 from sentiloop import artefact, pointer, registry, trial
 from sentiloop.activity import Activity
-from sentiloop.activity_store import ActivityWriter, read_activity
+from sentiloop.activity_store import ActivityWriter
+from sentiloop.activity_totals import read_activity
 from sentiloop.pointer import Challenger, Target
 from sentiloop.receipts import correction_id, correction_key
 from sentiloop.records import now, timestamp

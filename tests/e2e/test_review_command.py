@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sentiloop import artefact, registry
 from sentiloop.records import Correction, now, to_lines
 from sentiloop.s3 import S3Store
 
 from infra.cli.__main__ import main
 from infra.cli.review import printable, understood
 from infra.local.attach import attach
-from tests.builders import LABELS, ROOT, make_sample
+from tests.builders import LABELS, ROOT, BuiltModel, make_sample
 
 TEXTS = ["a cloudy afternoon", "they painted it green", "who ordered the second pot"]
 Review = Callable[..., str]
@@ -90,6 +91,21 @@ def test_between_two_versions_that_disagree_nothing_is_proposed(review: Review, 
     assert "Not understood." in printed, "Enter accepts nothing here"
     assert not {"Enter", "v9", disputed.model_version} & set(printed.split())
     assert labels(store) == {"who knows": "neutral"}
+
+
+def test_it_ends_with_what_the_next_retrain_could_prove(
+    review: Review, store: S3Store, samples: list[str], tiny_model: BuiltModel
+) -> None:
+    version = tiny_model.model.version
+    target = registry.publish(store, version, tiny_model.manifest, {artefact.WEIGHTS: tiny_model.weights})
+    registry.promote(store, target, by="test", reason="for a test")
+    for lines, told in (("\n3\nq\n", "2 labels"), ("s\n", "2 labels"), ("", "2 labels")):
+        last = review(lines).splitlines()[-1]
+        assert last.startswith(f"{told} since {version} was made, 1 of them a correction; with 28 more, ")
+
+
+def test_without_a_served_version_it_ends_with_what_was_done(review: Review, samples: list[str]) -> None:
+    assert review("\n\n\n").splitlines()[-1].startswith("3 accepted, 0 corrected, 0 skipped; 0 left.")
 
 
 def test_what_was_answered_is_not_asked_again(review: Review, store: S3Store, samples: list[str]) -> None:

@@ -19,7 +19,8 @@ from infra.local import up
 from tests.e2e.test_loop import corrections
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [".", "layers/model", "functions/predict", "functions/feedback", "functions/admin", "functions/retrain"]
+FUNCTIONS = ("predict", "feedback", "admin", "console", "retrain")
+SOURCES = [".", "layers/model", *(f"functions/{name}" for name in FUNCTIONS)]
 PATIENCE_SECONDS = 60.0
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentiloop.activity import MOST_VERSIONS, Activity, merge
-from sentiloop.activity_store import DAYS, HOURS, WRITTEN, ActivityReader, ActivityWriter, compact, read_activity
+from sentiloop.activity_store import DAYS, HOURS, WRITTEN, ActivityWriter
+from sentiloop.activity_totals import ActivityReader, compact, read_activity
 from sentiloop.errors import StorageUnavailableError
 from sentiloop.s3 import S3Store
 from sentiloop.settings import Settings

@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 from retrain import alerts
-from retrain.alerts import ALERTS, LONGEST_ATTEMPT, Alert, Notified, notify
+from retrain.alerts import LONGEST_ATTEMPT, Alert, Notified, notify
 from retrain.webhook import Webhook
+from sentiloop.alert_records import ALERTS
 from sentiloop.errors import SentiloopError, StorageUnavailableError
 from sentiloop.settings import Secret, Settings
 from sentiloop.sns import LONGEST_SUBJECT, NoAnswerError, NotSentError, SnsTopic

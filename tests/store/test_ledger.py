@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from retrain.collect import Collected, Quarantined
-from retrain.ledger import RUNS, Decision, decision_prefix, settle, write_record
+from retrain.ledger import Decision, settle, write_record
 from sentiloop.receipts import read_outcome
 from sentiloop.records import Correction
+from sentiloop.run_records import RUNS, decision_prefix
 from sentiloop.s3 import S3Store
 from sentiloop.storage import ObjectStore, create
 

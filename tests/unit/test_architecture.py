@@ -10,13 +10,14 @@ import pytest
 from tests.builders import ROOT
 
 LAYER = ROOT / "layers" / "model" / "sentiloop"
-FUNCTIONS = {name: ROOT / "functions" / name / name for name in ("predict", "feedback", "admin", "retrain")}
+FUNCTIONS = {name: ROOT / "functions" / name / name for name in ("predict", "feedback", "admin", "console", "retrain")}
 OURS = {"sentiloop", "infra", "tests", *FUNCTIONS}
 PURE = frozenset(
-    {"features", "scoring", "artefact", "pointer", "registry", "records"}
-    | {"review", "review_queue", "review_samples"}
+    {"features", "scoring", "spans", "artefact", "pointer", "registry", "records"}
+    | {"review", "review_queue", "review_samples", "review_labels", "profit"}
     | {"trial", "moves", "history", "models", "diff", "bundled"}
-    | {"activity", "activity_store"}
+    | {"activity", "activity_store", "activity_totals"}
+    | {"documents", "run_records", "check_records", "alert_records"}
     | {"receipts", "gate", "texts", "settings", "errors", "storage"}
 )
 NUMERIC = {"numpy", "scipy", "sklearn", "pandas", "joblib", "huggingface_hub"}
@@ -60,7 +61,7 @@ def named(paths: list[Path]) -> list[object]:
 
 LAYER_MODULES = modules(LAYER)
 FUNCTION_MODULES = [path for folder in FUNCTIONS.values() for path in modules(folder)]
-HTTP = ("predict", "feedback", "admin")
+HTTP = ("predict", "feedback", "admin", "console")
 EXPOSED = [*LAYER_MODULES, *(path for name in HTTP for path in modules(FUNCTIONS[name]))]
 
 
@@ -97,7 +98,7 @@ def test_one_module_of_the_layer_knows_numpy() -> None:
 
 
 def test_the_layer_has_one_module_for_each_service_of_aws() -> None:
-    assert layer_modules_with(STORAGE) == {"s3", "sns"}
+    assert layer_modules_with(STORAGE) == {"s3", "sns", "starting"}
 
 
 def test_one_module_of_the_layer_knows_the_library_of_the_log_lines() -> None:
@@ -113,6 +114,12 @@ def test_one_module_of_a_function_sends_anything_elsewhere() -> None:
 def test_a_function_on_the_internet_tells_nobody_anything(function: str) -> None:
     for path in modules(FUNCTIONS[function]):
         assert "sentiloop.sns" not in set(imported(path))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_one_module_of_one_function_starts_runs(function: str) -> None:
+    starting = {path.stem for path in modules(FUNCTIONS[function]) if "sentiloop.starting" in set(imported(path))}
+    assert starting == ({"routes", "start_routes"} if function == "admin" else set())
 
 
 def test_one_module_of_the_layer_knows_http() -> None:

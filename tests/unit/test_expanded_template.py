@@ -23,9 +23,20 @@ from tests.template_checks import (
     widgets,
 )
 
-HTTP_FUNCTIONS = {"PredictFunction", "FeedbackFunction", "AdminFunction"}
+PAGE = "ConsoleFunction"
+HTTP_FUNCTIONS = {"PredictFunction", "FeedbackFunction", "AdminFunction", PAGE}
 FUNCTIONS = {*HTTP_FUNCTIONS, "RetrainFunction"}
-ROUTES = 22
+ROUTES = 30
+OWNERS = {
+    "/v1/feedback": "Feedback",
+    "/": "Console",
+    "/assets/{release}": "Console",
+    **dict.fromkeys(
+        ("/v1/alerts", "/v1/checks", "/v1/metrics", "/v1/models", "/v1/review", "/v1/runs"),
+        "Admin",
+    ),
+}  # of routes, by their first two parts; all others are predict's
+OPEN = {("GET", "/health"), ("GET", "/"), ("GET", "/assets/{release}/{name}")}
 START = datetime(2026, 3, 5, 12, 30, tzinfo=UTC)  # a Thursday
 KINDS = {
     "AWS::ApiGateway::Account",
@@ -87,9 +98,9 @@ def test_nothing_is_made_that_nobody_looked_at(expansion: Expansion) -> None:
 # --- The API ---
 
 
-def test_every_method_needs_a_key_but_health(deployed: Deployment) -> None:
+def test_every_method_needs_a_key_but_health_and_the_page(deployed: Deployment) -> None:
     keyed = {route: method.get("security") == [{"api_key": []}] for route, method in methods(deployed).items()}
-    assert {route for route, needs in keyed.items() if not needs} == {("GET", "/health")}
+    assert {route for route, needs in keyed.items() if not needs} == OPEN
     assert len(keyed) == ROUTES
     schemes = only(deployed, "AWS::ApiGateway::RestApi")["Body"]["components"]["securitySchemes"]
     assert schemes == {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
@@ -125,10 +136,9 @@ def test_the_gateway_hands_bodies_on_as_they_are_and_the_functions_validate_them
 def test_the_gateway_calls_the_alias_and_may(deployed: Deployment) -> None:
     for (verb, path), method in methods(deployed).items():
         folder = "/".join(path.split("/")[:3])
-        own = {"/v1/feedback": "Feedback", **dict.fromkeys(("/v1/metrics", "/v1/models", "/v1/review"), "Admin")}
-        alias = f"{own.get(folder, 'Predict')}FunctionAlias{ALIAS}"
+        alias = f"{OWNERS.get(folder, 'Predict')}FunctionAlias{ALIAS}"
         assert f"functions/${{{alias}}}/invocations" in method["x-amazon-apigateway-integration"]["uri"]
-        source = f"/{verb}{re.sub('{[a-z]+}', '*', path)}"
+        source = f"/{verb}{re.sub('{[a-z_]+}', '*', path)}"
         [allowed] = [
             permission
             for permission in deployed.resources("AWS::Lambda::Permission").values()
@@ -218,7 +228,7 @@ def test_codedeploy_knows_every_configuration_and_alarm(deployed: Deployment) ->
         ("dev", "Canary10Percent5Minutes", "LambdaAllAtOnce", 0),
     ],
 )
-def test_prod_shifts_traffic_slowly_under_alarms_and_dev_at_once(
+def test_prod_shifts_traffic_slowly_under_alarms_and_dev_and_the_page_at_once(
     expansion: Expansion, stage: str, release: str, configuration: str, alarms: int
 ) -> None:
     deployed = with_release(expansion, stage, release)
@@ -227,7 +237,8 @@ def test_prod_shifts_traffic_slowly_under_alarms_and_dev_at_once(
         watched = [alarm["Name"].strip("${}") for alarm in group.get("AlarmConfiguration", {}).get("Alarms", [])]
         own = name.removesuffix("Function")
         expected = ["ApiServerErrorsAlarm", f"{own}ErrorsAlarm", f"{own}ThrottlesAlarm"]
-        assert group["DeploymentConfigName"] == f"CodeDeployDefault.{configuration}"
+        of_it = "LambdaAllAtOnce" if name == PAGE else configuration
+        assert group["DeploymentConfigName"] == f"CodeDeployDefault.{of_it}"
         assert watched == expected[:alarms]
         assert group["AutoRollbackConfiguration"]["Enabled"] is True
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
@@ -239,7 +250,9 @@ def test_every_release_that_the_parameter_offers_is_one_that_codedeploy_knows(ex
     for release in expansion.template["Parameters"]["Release"]["AllowedValues"]:
         deployed = with_release(expansion, "prod", release)
         [configuration] = {
-            group["DeploymentConfigName"] for group in deployed.resources("AWS::CodeDeploy::DeploymentGroup").values()
+            group["DeploymentConfigName"]
+            for name, group in deployed.resources("AWS::CodeDeploy::DeploymentGroup").items()
+            if name != f"{PAGE}DeploymentGroup"
         }
         assert configuration.endswith(release)
         assert list(release_problems(deployed)) == []

@@ -24,8 +24,11 @@ PRIVILEGES = {
     },
     "AdminFunctionRole": {
         ("s3:GetObject", f"{BUCKET}/activity/*"),
+        ("s3:GetObject", f"{BUCKET}/alerts/*"),
+        ("s3:GetObject", f"{BUCKET}/checks/*"),
         ("s3:GetObject", f"{BUCKET}/models/*"),
         ("s3:GetObject", f"{BUCKET}/reviews/*"),
+        ("s3:GetObject", f"{BUCKET}/runs/*"),
         ("s3:GetObject", f"{BUCKET}/samples/*"),
         ("s3:ListBucket", BUCKET),
         COUNTS,
@@ -33,7 +36,9 @@ PRIVILEGES = {
         ("s3:PutObject", f"{BUCKET}/models/current.json"),
         ("s3:PutObject", f"{BUCKET}/models/history/*"),
         ("s3:PutObject", f"{BUCKET}/reviews/*"),
+        ("lambda:InvokeFunction", "${RetrainFunction.Arn}"),
     },
+    "ConsoleFunctionRole": set(),
     "RetrainFunctionRole": {
         ("s3:ListBucket", BUCKET),
         ("sns:Publish", "${AlertTopic}"),
@@ -49,6 +54,7 @@ MANAGED = {
     "PredictFunctionRole": FOR_FUNCTIONS,
     "FeedbackFunctionRole": FOR_FUNCTIONS,
     "AdminFunctionRole": FOR_FUNCTIONS,
+    "ConsoleFunctionRole": FOR_FUNCTIONS,
     "RetrainFunctionRole": FOR_FUNCTIONS,
     "CodeDeployServiceRole": {"AWSCodeDeployRoleForLambda"},
     "ApiGatewayLogRole": {"AmazonAPIGatewayPushToCloudWatchLogs"},
@@ -57,6 +63,7 @@ TAKEN_BY = {
     "PredictFunctionRole": "lambda.amazonaws.com",
     "FeedbackFunctionRole": "lambda.amazonaws.com",
     "AdminFunctionRole": "lambda.amazonaws.com",
+    "ConsoleFunctionRole": "lambda.amazonaws.com",
     "RetrainFunctionRole": "lambda.amazonaws.com",
     "CodeDeployServiceRole": "codedeploy.amazonaws.com",
     "ApiGatewayLogRole": "apigateway.amazonaws.com",
@@ -96,7 +103,7 @@ def test_an_http_function_lists_only_what_it_reads(deployed: Deployment) -> None
     prefixes = {
         "PredictFunctionRole": ["models/*"],
         "FeedbackFunctionRole": ["feedback/*", "receipts/*"],
-        "AdminFunctionRole": ["activity/*", "models/*", "reviews/*", "samples/*"],
+        "AdminFunctionRole": ["activity/*", "alerts/*", "checks/*", "models/*", "reviews/*", "runs/*", "samples/*"],
     }
     for name, expected in prefixes.items():
         statements = [each for policy in roles[name]["Policies"] for each in policy["PolicyDocument"]["Statement"]]

@@ -25,7 +25,7 @@ BUCKET = TEMPLATE["Resources"]["Bucket"]
 
 
 def environment(function: str) -> dict[str, Any]:
-    own: dict[str, Any] = FUNCTIONS[function]["Environment"]["Variables"]
+    own: dict[str, Any] = FUNCTIONS[function].get("Environment", {}).get("Variables", {})
     return {**TEMPLATE["Globals"]["Function"]["Environment"]["Variables"], **own}
 
 
@@ -114,7 +114,7 @@ def test_every_function_has_locked_requirements(function: str) -> None:
 
 def test_every_change_of_an_http_function_makes_a_version() -> None:
     aliased = {name: of for name, of in FUNCTIONS.items() if "AutoPublishAlias" in of}
-    assert aliased.keys() == {"PredictFunction", "FeedbackFunction", "AdminFunction"}
+    assert aliased.keys() == {"PredictFunction", "FeedbackFunction", "AdminFunction", "ConsoleFunction"}
     for function in aliased.values():
         assert function["AutoPublishAliasAllProperties"] is True, "the layer and the settings, too"
 
@@ -163,6 +163,29 @@ def test_an_http_function_gives_up_before_the_gateway_does(function: str) -> Non
 # --- Retrain ---
 
 
+def test_admin_alone_starts_retrain_and_knows_it_by_its_name() -> None:
+    starting = [name for name in FUNCTIONS if "lambda:InvokeFunction" in json.dumps(FUNCTIONS[name])]
+    assert starting == ["AdminFunction"]
+    assert environment("AdminFunction")["SENTILOOP_RETRAIN_FUNCTION"] == {"Ref": "RetrainFunction"}
+    assert environment("AdminFunction")["AWS_ENDPOINT_URL_LAMBDA"] == "", "declared for `sam local`"
+    assert "AdminFunction" not in json.dumps(TEMPLATE["Resources"]["RetrainFunction"]), "a circle"
+
+
+def test_each_function_is_built_with_what_botocore_says_of_the_services_that_it_uses() -> None:
+    default = re.search(r"^services \?= (.+)$", (ROOT / "infra" / "build.mk").read_text(), re.MULTILINE)
+    assert default is not None
+    used = {"AdminFunction": "s3 lambda", "RetrainFunction": "s3 sns"}
+    for name, function in FUNCTIONS.items():
+        makefile = (ROOT / function["CodeUri"] / "Makefile").read_text()
+        named = re.search(r"^services := (.+)\ninclude build\.mk$", makefile, re.MULTILINE)
+        assert (named or default)[1] == used.get(name, "s3")
+
+
+def test_the_gate_has_one_level_for_who_judges_and_for_who_foretells() -> None:
+    for name in ("RetrainFunction", "AdminFunction"):
+        assert environment(name)["SENTILOOP_GATE_LEVEL"] == {"Ref": "GateLevel"}
+
+
 def test_retrain_is_reached_by_its_two_schedules_and_by_no_route() -> None:
     retrain = FUNCTIONS["RetrainFunction"]["Events"]
     assert {event["Type"] for event in retrain.values()} == {"Schedule"}
@@ -206,6 +229,8 @@ def test_every_alarm_fires_on_the_first_error_and_notifies_the_topic() -> None:
         "FeedbackThrottlesAlarm",
         "AdminErrorsAlarm",
         "AdminThrottlesAlarm",
+        "ConsoleErrorsAlarm",
+        "ConsoleThrottlesAlarm",
         "RetrainErrorsAlarm",
         "DeadLettersAlarm",
     }

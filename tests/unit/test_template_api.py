@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sentiloop.errors import SentiloopError
 
-from infra.local.template import ApiRoute, api_routes, load_template, resources
+from infra.local.template import ApiRoute, api_routes, compressed_from, load_template, resources
 from tests.builders import ROOT
 
 TEMPLATE = load_template(ROOT / "template.yaml")
@@ -20,10 +20,11 @@ def answered(text: str) -> Any:
     return json.loads(re.sub(r"\$context(\.\w+)+", "x", filled))
 
 
-def test_the_api_has_exactly_the_routes_of_the_design_and_only_health_is_open() -> None:
+def test_the_api_has_exactly_the_routes_of_the_design_and_only_the_page_and_health_are_open() -> None:
     predict = ("PredictFunction", "predict.app.handler")
     feedback = ("FeedbackFunction", "feedback.app.handler")
     admin = ("AdminFunction", "admin.app.handler")
+    console = ("ConsoleFunction", "console.app.handler")
     assert set(api_routes(TEMPLATE)) == {
         ApiRoute("POST", "/v1/predict", *predict, api_key_required=True),
         ApiRoute("POST", "/v1/predict/batch", *predict, api_key_required=True),
@@ -31,11 +32,19 @@ def test_the_api_has_exactly_the_routes_of_the_design_and_only_health_is_open() 
         ApiRoute("GET", "/docs", *predict, api_key_required=True),
         ApiRoute("GET", "/openapi.json", *predict, api_key_required=True),
         ApiRoute("GET", "/health", *predict, api_key_required=False),
+        ApiRoute("GET", "/", *console, api_key_required=False),
+        ApiRoute("GET", "/assets/{release}/{name}", *console, api_key_required=False),
         ApiRoute("POST", "/v1/feedback", *feedback, api_key_required=True),
         ApiRoute("GET", "/v1/feedback/{id}", *feedback, api_key_required=True),
         ApiRoute("GET", "/v1/review", *admin, api_key_required=True),
         ApiRoute("POST", "/v1/review/{id}", *admin, api_key_required=True),
         ApiRoute("GET", "/v1/metrics", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/metrics/history", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/checks", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/alerts", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/runs", *admin, api_key_required=True),
+        ApiRoute("POST", "/v1/runs", *admin, api_key_required=True),
+        ApiRoute("GET", "/v1/runs/{run_id}", *admin, api_key_required=True),
         ApiRoute("GET", "/v1/models", *admin, api_key_required=True),
         ApiRoute("GET", "/v1/models/diff", *admin, api_key_required=True),
         ApiRoute("GET", "/v1/models/history", *admin, api_key_required=True),
@@ -64,6 +73,11 @@ def test_every_key_has_a_rate_a_burst_and_a_daily_quota() -> None:
         "Throttle": {"RateLimit": {"Ref": "KeyRate"}, "BurstLimit": {"Ref": "KeyBurst"}},
         "Quota": {"Limit": {"Ref": "KeyDailyQuota"}, "Period": "DAY"},
     }
+
+
+def test_answers_are_compressed_here_and_on_one_machine_alike() -> None:
+    assert API["MinimumCompressionSize"] == compressed_from(TEMPLATE) == 1_000
+    assert "BinaryMediaTypes" not in API, "or the page would come as base64"
 
 
 def test_the_stage_is_throttled_and_measured_and_logs_no_bodies() -> None:

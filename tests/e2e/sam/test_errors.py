@@ -38,6 +38,7 @@ MODELS = (
     "/v1/models/served_at?at=now",
     "/v1/models/none",
 )
+RECORDS = ("/v1/runs", "/v1/runs/none", "/v1/checks", "/v1/alerts")
 MOVES = {
     **{f"/v1/models/{move}": SIGNED for move in ("withdraw", "rollback", "pin", "unpin", "none/promote")},
     "/v1/models/none/try": {**SIGNED, "mode": "shadow"},
@@ -58,7 +59,11 @@ ERRORS: dict[tuple[str, str, int], object] = {
     ("post", "/v1/review/none", 400): b"text",
     ("post", "/v1/review/none", 403): {"action": "accept"},
     ("post", "/v1/review/none", 413): TOO_LARGE,
-    **{("get", path, 403): None for path in MODELS},
+    ("post", "/v1/runs", 400): b"text",
+    ("post", "/v1/runs", 403): {"by": "somebody"},
+    ("post", "/v1/runs", 413): TOO_LARGE,
+    ("get", "/v1/metrics/history?from=never", 422): None,
+    **{("get", path, 403): None for path in (*MODELS, *RECORDS)},
     **{("post", path, 400): b"text" for path in MOVES},
     **{("post", path, 403): body for path, body in MOVES.items()},
     **{("post", path, 413): TOO_LARGE for path in MOVES},
@@ -74,7 +79,10 @@ ELSEWHERE = {
     *(("get", path, 404) for path in ("/v1/models/diff", "/v1/models/none")),
     *(("post", path, status) for path in MOVES for status in (409, 422, 503)),
     *(("post", f"/v1/models/none/{move}", 404) for move in ("promote", "try")),
-    ("get", "/v1/metrics", 503),  # tests/api/test_metrics.py
+    *(("get", path, 503) for path in ("/v1/metrics", "/v1/metrics/history")),  # test_metrics.py there, and its history
+    *(("get", path, status) for path in RECORDS for status in (422, 503)),  # test_runs.py, test_checks.py, test_alerts…
+    ("get", "/v1/runs/none", 404),
+    *(("post", "/v1/runs", status) for status in (422, 503)),  # test_starting.py
 }
 
 

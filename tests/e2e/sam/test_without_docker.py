@@ -14,6 +14,8 @@ from infra.sam.stack import variables
 VALUES = {
     "SENTILOOP_BUCKET": "a bucket",
     "AWS_ENDPOINT_URL_S3": "http://there",
+    "AWS_ENDPOINT_URL_LAMBDA": "http://here",
+    "SENTILOOP_RETRAIN_FUNCTION": "RetrainFunction",
     "SENTILOOP_CONTRIBUTOR_KEY": "a key",
     "SENTILOOP_ADMIN_KEY": "another key",
     "SENTILOOP_ALERT_TOPIC_ARN": "",
@@ -28,11 +30,12 @@ def test_each_function_gets_all_variables_that_the_template_declares_for_it() ->
     assert given.keys() == functions.keys()
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, function in functions.items():
-        assert given[name].keys() == shared.keys() | function["Environment"]["Variables"].keys()
+        assert given[name].keys() == shared.keys() | function.get("Environment", {}).get("Variables", {}).keys()
         assert given[name]["SENTILOOP_BUCKET"] == "a bucket"
     assert given["FeedbackFunction"]["SENTILOOP_CONTRIBUTOR_KEY"] == "a key"
     assert "SENTILOOP_CONTRIBUTOR_KEY" not in given["PredictFunction"]
     assert given["AdminFunction"]["SENTILOOP_ADMIN_KEY"] == "another key"
+    assert given["AdminFunction"]["AWS_ENDPOINT_URL_LAMBDA"] == "http://here"
     default = template["Parameters"]["MaxRowsPerSender"]["Default"]
     assert given["RetrainFunction"]["SENTILOOP_CONTRIBUTOR_MAX_ROWS"] == str(default)
 
