@@ -1,8 +1,8 @@
 """The page and its parts, read once when an instance starts.
 
-The style sheets go out as one, that of all views first. The parts' address holds a digest of all of them: a browser may
-keep them for good, and a page never meets parts of another release. Nothing is inserted into the page but that digest
-and the path that it was asked for by.
+Few scripts go out, and the style sheets as one, that of all views first. The parts' address holds a digest
+of all of them: a browser may keep them for good, and a page never meets parts of another release. Nothing is inserted
+into the page but that digest and the path that it was asked for by.
 """
 
 import html
@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from console.scripts import join
 
 ASSETS = Path(__file__).parent / "assets"
 PAGE = "index.html"
@@ -50,10 +52,8 @@ def create_console_app(folder: Path = ASSETS) -> Starlette:
     Args:
         folder: holds `index.html` and its parts, in no folders of their own.
     """
-    parts = {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.suffix in TYPES}
-    sheets = [name for name in parts if name.endswith(".css")]
-    parts["style.css"] = b"\n".join(parts.pop(name) for name in sorted(sheets, key=lambda name: name != "style.css"))
-    release = sha256(b"".join(name.encode() + sha256(body).digest() for name, body in parts.items())).hexdigest()[:16]
+    parts = _parts({file.name: file.read_text("utf-8") for file in sorted(folder.iterdir()) if file.suffix in TYPES})
+    release = sha256("".join(parts[name] for name in sorted(parts)).encode()).hexdigest()[:16]
     page = (folder / PAGE).read_text(encoding="utf-8").replace("{{release}}", release)
 
     async def index(request: Request) -> Response:
@@ -70,6 +70,14 @@ def create_console_app(folder: Path = ASSETS) -> Starlette:
 
     routes = [Route("/", index), Route("/assets/{release}/{name}", part)]
     return Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+
+
+def _parts(sources: dict[str, str]) -> dict[str, str]:
+    """Return what the page asks for, by name."""
+    scripts = {name: text for name, text in sources.items() if name.endswith(".js")}
+    sheets = sorted((name for name in sources if name.endswith(".css")), key=lambda name: name != "style.css")
+    others = {name: text for name, text in sources.items() if name not in {*scripts, *sheets}}
+    return {**join(scripts), "style.css": "\n".join(sources[name] for name in sheets), **others}
 
 
 def _path_from_outside(request: Request) -> str:

@@ -18,6 +18,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 FLAGS += ["--disable-sync", "--disable-quic", "--no-sandbox"]
 PATIENCE_MS = 20_000
+NOT_REACHED = re.compile("Failed to load resource|TypeError: Failed to fetch dynamically imported module")
 NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1600, "height": 900}
 
 
@@ -70,14 +71,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open pages of fresh sessions; afterwards fail if one of them had an error of its own.
 
-    What the service refused is in the browser's console as well, and no fault of the page. Arguments are those of a
-    Playwright context, such as `viewport` and `color_scheme`.
+    What was refused or not reached is in the browser's console as well, and no fault of the page. Arguments are those
+    of a Playwright context, such as `viewport` and `color_scheme`.
     """
     faults: list[str] = []
     contexts = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error" and not re.match("Failed to load resource", message.text):
+        if message.type == "error" and not NOT_REACHED.match(message.text):
             faults.append(message.text)
 
     def open_one(**options: object) -> Page:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.browser.conftest import NARROW, WIDE, Stack, give_admin_key, started
 
@@ -119,3 +119,39 @@ def test_where_no_key_would_help_none_is_asked_for(admin_page: Page, stack: Stac
     expect(alert).to_contain_text("Set SENTILOOP_ADMIN_KEY.")
     expect(alert.get_by_role("button")).to_have_text("Try again")
     expect(admin_page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_question_that_is_cut_off_is_asked_once_more(page: Page, stack: Stack) -> None:
+    asked: list[str] = []
+
+    def cut_the_first(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort("internetdisconnected") if len(asked) == 1 else route.continue_()
+
+    page.route("**/v1/model_info", cut_the_first)
+    page.goto(stack.url)
+    expect(page.locator("#served")).to_contain_text("baseline-")
+
+
+def test_a_first_visit_asks_for_few_parts(page: Page, stack: Stack) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(stack.url)
+    page.get_by_label("Text", exact=True).wait_for()
+    parts = {url.rsplit("/", 1)[1] for url in requests if "/assets/" in url}
+    assert parts == {"app.js", "style.css", "icon.svg"}
+
+
+def test_a_page_without_its_scripts_says_so(page: Page, stack: Stack) -> None:
+    page.route("**/app.js", lambda route: route.abort())
+    page.goto(stack.url)
+    expect(page.get_by_text("If it stays like this, load it again.")).to_be_visible()
+
+
+def test_a_view_whose_script_does_not_come_says_so_and_is_there_once_loaded_again(page: Page, stack: Stack) -> None:
+    page.route("**/watch.js", lambda route: route.abort())
+    page.goto(f"{stack.url}/#/watch")
+    expect(page.get_by_text("load it again")).to_be_visible()
+    page.unroute("**/watch.js")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Watch")

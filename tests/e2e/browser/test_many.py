@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from console.pages import ASSETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -113,6 +114,7 @@ def refusal(status: int, message: str = "too many requests") -> dict[str, Any]:
 def csv_page(browser: Browser, stack: Stack) -> Iterator[Page]:
     """A page that has csv.js as `csv`."""
     opened = browser.new_page()
+    opened.route("**/csv.js", lambda route: route.fulfill(path=ASSETS / "csv.js"))  # the page has it with the view
     opened.goto(stack.url)
     opened.evaluate(
         "import(document.querySelector('script[type=module]').src.replace('app.js', 'csv.js'))"
@@ -546,14 +548,16 @@ def test_right_labels_are_compared_and_unknown_ones_listed(page: Page, stack: St
 def test_who_stops_sending_and_goes_on_sends_nothing_twice(page: Page, stack: Stack) -> None:
     keys: list[str] = []
     receipts: list[str] = []
+    loses = True
 
     def lose_some(route: Route) -> None:
         keys.append(route.request.headers["idempotency-key"])
-        if len(keys) > 30:
+        number = len(keys)  # others are sent while this one is answered
+        if loses and number > 30:
             return  # not answered: the page stops
         answer = route.fetch()
         receipts.append(answer.json()["id"])
-        if len(keys) % 10 == 3:
+        if loses and number % 10 == 3:
             route.abort()  # stored, and the answer lost
         else:
             route.fulfill(response=answer)
@@ -567,12 +571,7 @@ def test_who_stops_sending_and_goes_on_sends_nothing_twice(page: Page, stack: St
     expect(page.locator("main strong").filter(has_text=re.compile(r"^2\d of 60 rows"))).to_be_visible()
     expect(page.get_by_role("button", name="Score 60 rows")).to_be_disabled()
     page.get_by_role("button", name="Stop").click()
-    page.unroute(FEEDBACK)
-    page.on("request", lambda request: keys.extend(filter(None, [request.headers.get("idempotency-key")])))
-    page.on(
-        "response",
-        lambda response: receipts.append(response.json()["id"]) if response.url.endswith("/v1/feedback") else None,
-    )
+    loses = False
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("60 rows stored.")).to_be_visible()
     assert len(set(keys)) == len(set(receipts)) == 60

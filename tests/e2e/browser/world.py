@@ -36,16 +36,17 @@ from tests.e2e.test_loop import corrections
 from tests.e2e.test_up import PATIENCE_SECONDS, ask
 
 DAYS = 7
-LOT = random.Random(20)
+LOT = random.Random()
 PEOPLE = 12
 
 
 def fill(stack: Stack) -> None:
     """Give a fresh stack its past; it takes some 20 seconds.
 
-    Three days ago people's corrections made a version, two days ago those of others made none, and since this morning
-    the version of before is on trial again.
+    Three days ago people's corrections made a version, two days ago confirmations made none, and since this morning the
+    version of before is on trial again.
     """
+    LOT.seed(20)
     with _bucket(stack) as store:
         first, learned = now() - timedelta(days=DAYS), now() - timedelta(days=3)
         _begin(first)
@@ -56,7 +57,8 @@ def fill(stack: Stack) -> None:
         _correct(store, learned - timedelta(hours=2), corrections())
         assert _retrain(store, learned)["outcome"] == "promoted"
         _traffic(store, unlike, learned, now())
-        _correct(store, learned + timedelta(days=1), [(text, LOT.choice(baseline().labels)) for text in _texts()[:40]])
+        scorer = _scorer(store)
+        _correct(store, learned + timedelta(days=1), [(text, scorer.score(text).label) for text in _texts()[:40]])
         assert _retrain(store, learned + timedelta(days=1, hours=1))["outcome"] == "rejected"
         for days in (2, 1):
             _look(store, now() - timedelta(days=days))

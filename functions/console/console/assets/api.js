@@ -2,8 +2,10 @@
 // until the user gives it.
 
 import { ask, header, key, wanted } from './keys.js';
+import { pause } from './waiting.js';
 
 const PATIENCE_MS = 30_000;
+const AGAIN_MS = 500;
 
 /** What went wrong and what to do about it, as the service says it or, where it says nothing, as it looks from here. */
 export class ApiError extends Error {
@@ -29,13 +31,24 @@ export class ApiError extends Error {
 export async function api(path, options = {}) {
   for (;;) {
     const used = { api: key('api'), admin: options.admin ? key('admin') : '' };
-    const answer = await sent(path, options, used);
+    const answer = await reached(path, options, used);
     if (answer.ok) return answer.body;
     const error = new ApiError(answer.status, answer.body?.error, answer.retryAfter);
     const kind = error.status === 403 ? wanted(error) : null;
     if (kind === null || options.asks === false) throw error;
     const isOld = used[kind] !== key(kind);  // another request has asked meanwhile
     if (!isOld && !(await ask(kind, used[kind] !== ''))) throw error;
+  }
+}
+
+/** A question that got no answer is asked once more: browsers give up what is under way when the network changes. */
+async function reached(path, options, keys) {
+  try {
+    return await sent(path, options, keys);
+  } catch (error) {
+    if (error.code !== 'unreachable' || (options.method ?? 'GET') !== 'GET') throw error;
+    await pause(AGAIN_MS, options.signal);
+    return sent(path, options, keys);
   }
 }
 
@@ -62,7 +75,7 @@ async function sent(path, { method = 'GET', body, query = {}, headers = {}, sign
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, {
-      code: 'unreachable',
+      code: patience.aborted ? 'too_late' : 'unreachable',
       message: patience.aborted ? 'The service took too long to answer.' : 'The service does not answer.',
       hint: 'Check your connection, then try again.',
     });

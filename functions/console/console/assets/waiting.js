@@ -1,6 +1,6 @@
 // Waiting: for a moment, until something holds, and how long before the same request is sent again.
 
-/** Wait; an abort ends that with what the signal says. */
+/** Wait; an abort, where there is a signal, ends that with what the signal says. */
 export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const stop = () => {
@@ -8,11 +8,11 @@ export function pause(milliseconds, signal) {
       reject(signal.reason);
     };
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
+      signal?.removeEventListener('abort', stop);
       resolve();
     }, milliseconds);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
   });
 }
 
