@@ -67,6 +67,5 @@ def test_what_is_loaded_on_demand_comes_from_where_it_is() -> None:
     ],
 )
 def test_what_cannot_be_joined_is_refused_by_name(source: str, says: str) -> None:
-
     with pytest.raises(ValueError, match=re.escape(says)):
         join({**PAGE, "chart.js": source}, FIRST_VIEW)

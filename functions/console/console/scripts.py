@@ -36,7 +36,7 @@ def join(modules: Mapping[str, str], first_view: Sequence[str] = FIRST_VIEW) -> 
     first = list(_in_order([*(name for name, count in users.items() if count > 1), *first_view], modules))
     shared = ", ".join(map(_variable, first))
     scripts = {FIRST: [*(_wrapped(name, modules, first) for name in first), f"export {{ {shared} }};\n"]}
-    for entry in on_demand:
+    for entry in (name for name in on_demand if name not in first):
         own = [name for name in _in_order([entry], modules) if name not in first]
         given = f"export const {{ {', '.join(_exports(modules[entry]))} }} = {_variable(entry)};\n"
         taken = f"import {{ {shared} }} from './{FIRST}';"
@@ -50,7 +50,7 @@ def _in_order(entries: Iterable[str], modules: Mapping[str, str]) -> Iterator[st
 
     def visit(name: str, importers: tuple[str, ...]) -> Iterator[str]:
         if name in importers:
-            raise ValueError(f"{' imports '.join([*importers, name])}")
+            raise ValueError(" imports ".join([*importers, name]))
         if name not in done:
             for found in _IMPORT.finditer(_source(name, modules)):
                 yield from visit(found["module"], (*importers, name))
