@@ -184,6 +184,25 @@ class TestMerging:
         assert compact(store, START + hours(2)) == 0
         assert read_all(store) == 3
 
+    @pytest.mark.parametrize("torn", [b"", b"{", b"[]", b'{"schema": "other/1"}'])
+    @pytest.mark.parametrize("merged", [False, True])
+    def test_what_cannot_be_read_holds_up_nothing_else(self, torn: bytes, merged: bool) -> None:
+        store = MemoryStore()
+        for minutes in (0, 20, 70):
+            write(store, START + timedelta(minutes=minutes))
+        if merged:
+            compact(store, START + hours(2))
+        first = next(store.keys(HOURS if merged else WRITTEN))
+        store.put(first, torn, if_match=store.get(first).etag)
+        before = read_all(store)
+        assert before == (3 if merged else 2), "of an hour that cannot be read the parts count"
+        assert compact(store, START + hours(2)) == (1 if merged else 2)
+        assert compact(store, START + hours(2)) == 0
+        assert read_all(store) == before
+        assert store.get(first).body == torn
+        assert compact(store, START + hours(48)) == 1, "the day"
+        assert read_all(store) == before
+
     def test_without_any_activity_there_is_nothing(self) -> None:
         store = MemoryStore()
         assert compact(store, START) == 0

@@ -4,7 +4,6 @@ The sum is the same before, during and after the merging: an object counts by it
 beside the days that they were merged to, so that old days can be told hour by hour as well.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -108,16 +107,8 @@ class ActivityReader:
         return documents
 
     def _fetch(self, keys: list[str], kept: Mapping[str, Counts]) -> dict[str, Counts]:
-        def read(key: str) -> Counts | None:
-            return read_document(self._store, key, SCHEMA, _checked)
-
         missing = [key for key in keys if key not in kept]
-        found = {key: kept[key] for key in keys if key in kept}
-        if missing:
-            with ThreadPoolExecutor(CONNECTIONS) as pool:
-                read_now = zip(missing, pool.map(read, missing), strict=True)
-                found |= {key: counts for key, counts in read_now if counts is not None}
-        return found
+        return {key: kept[key] for key in keys if key in kept} | _fetch(self._store, missing)
 
 
 def read_activity(store: ObjectStore, since: datetime, until: datetime) -> Counts:
@@ -128,7 +119,8 @@ def read_activity(store: ObjectStore, since: datetime, until: datetime) -> Count
 def compact(store: ObjectStore, moment: datetime) -> int:
     """Merge what was written in hours that ended before a moment, and hours into days; return the objects made.
 
-    It may run twice, and twice at once: each object is created by one of them, and the other sees it.
+    It may run twice, and twice at once: each object is created by one of them, and the other sees it. What cannot be
+    read is left where it is, as by those who read.
 
     Raises:
         StorageUnavailableError: what is not merged yet counts by itself, and is merged the next time.
@@ -149,13 +141,13 @@ def compact(store: ObjectStore, moment: datetime) -> int:
 def _merge_hour(store: ObjectStore, hour: str, written: list[str]) -> int:
     """Merge what no object of the hour covers yet; return whether one was made now."""
     for _ in range(ATTEMPTS):
-        before = _fetch(store, list(store.keys(f"{HOURS}{hour}")))
-        covered = {name for document in before.values() for name in document["covers"]}
-        left = [key for key in written if _name(key) not in covered]
+        before = list(store.keys(f"{HOURS}{hour}"))
+        covered = {name for document in _fetch(store, before).values() for name in document.get("covers", ())}
+        left = _fetch(store, [key for key in written if _name(key) not in covered])
         if not left:
             return 0
         number = f"-{len(before) + 1}" if before else ""
-        document = {**bounded(merge(_fetch(store, left).values())), "covers": [_name(key) for key in left]}
+        document = {**bounded(merge(left.values())), "covers": [_name(key) for key in left]}
         try:
             if create(store, f"{HOURS}{hour}{number}.json", to_json(document)):
                 return 1
@@ -165,14 +157,16 @@ def _merge_hour(store: ObjectStore, hour: str, written: list[str]) -> int:
 
 
 def _fetch(store: ObjectStore, keys: list[str]) -> dict[str, Counts]:
-    def read(key: str) -> Counts:
-        document: dict[str, Any] = json.loads(store.get(key).body)
-        return document
+    """Return by key the documents that can be read."""
+
+    def read(key: str) -> Counts | None:
+        return read_document(store, key, SCHEMA, _checked)
 
     if len(keys) <= 1:
-        return {key: read(key) for key in keys}
+        found = map(read, keys)
+        return {key: counts for key, counts in zip(keys, found, strict=True) if counts is not None}
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        return dict(zip(keys, pool.map(read, keys), strict=True))
+        return {key: counts for key, counts in zip(keys, pool.map(read, keys), strict=True) if counts is not None}
 
 
 def _sums(documents: Mapping[str, Counts], length: int) -> dict[str, Counts]:
