@@ -133,6 +133,25 @@ def test_a_question_that_is_cut_off_is_asked_once_more(page: Page, stack: Stack)
     expect(page.locator("#served")).to_contain_text("baseline-")
 
 
+def test_an_answer_that_was_overtaken_is_not_told_as_news(page: Page, stack: Stack) -> None:
+    held: list[Route] = []
+
+    def overtake(route: Route) -> None:
+        if held:
+            route.fulfill(json={**route.fetch().json(), "version": "the newest"})
+        else:
+            held.append(route)
+
+    page.route("**/v1/model_info", overtake)
+    page.goto(stack.url)
+    page.get_by_label("Text", exact=True).fill("The staff were wonderful.")  # asks again
+    expect(page.locator("#served")).to_have_text("the newest")
+    with page.expect_response("**/v1/model_info"):
+        held[0].continue_()
+    page.evaluate("new Promise(done => setTimeout(done, 100))")
+    expect(page.locator("#served")).to_have_text("the newest")
+
+
 def test_a_first_visit_asks_for_few_parts(page: Page, stack: Stack) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))

@@ -16,6 +16,8 @@ const THEMES = ['auto', 'light', 'dark'];
 const FOLLOWS = { every: () => 1000, longest: 30_000 };  // instances look for a new version every few seconds
 const main = document.getElementById('main');
 let opened = { name: null, close: null };
+let asked = 0;
+let told = 0;
 
 /** The address of a view is `#/name?query`, so that it can be shared; whatever else begins with # is a place on the page. */
 function addressed() {
@@ -60,7 +62,11 @@ async function show() {
 /** Ask which version answers and show it; returns the model's info, which is asked for once a call. */
 async function served() {
   const chip = document.getElementById('served');
+  asked += 1;
+  const mine = asked;
   const info = await api('v1/model_info');
+  if (mine < told) return info;  // overtaken: a later question has been answered
+  told = mine;
   replace(chip, info.version);
   chip.title = `The version that answers${info.since ? ` since ${info.since}` : ''}`;
   return info;
