@@ -162,9 +162,6 @@ def _fetch(store: ObjectStore, keys: list[str]) -> dict[str, Counts]:
     def read(key: str) -> Counts | None:
         return read_document(store, key, SCHEMA, _checked)
 
-    if len(keys) <= 1:
-        found = map(read, keys)
-        return {key: counts for key, counts in zip(keys, found, strict=True) if counts is not None}
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         return {key: counts for key, counts in zip(keys, pool.map(read, keys), strict=True) if counts is not None}
 
