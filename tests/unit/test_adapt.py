@@ -116,6 +116,47 @@ def test_samples_of_the_traffic_hold_answers_where_they_are() -> None:
     assert found[0] < found[1] < found[2] < before, "a sample by chance stands for many"
 
 
+def takes_back_neutral(people: int, each: int = 1) -> list[tuple[str, str, list[str]]]:
+    """Reports of people who never ask for neutral, about texts with a word of a kind that is new."""
+    words = ("gadget", "battery", "charger", "headset")
+    return [
+        (f"{words[number % 4]} {FILLER[number % 15]} {number} {nth}", label, [f"h{number}"])
+        for number in range(people)
+        for nth in range(each)
+        for label in (("positive", "negative")[number % 2],)
+    ]
+
+
+def test_texts_like_those_reported_are_less_neutral_once_nobody_asks_for_neutral() -> None:
+    rows = feedback_table(takes_back_neutral(120))
+    samples = samples_table([f"phone {first} {then}" for first in FILLER for then in FILLER])
+    text = "phone with room"
+    without, told = adapt(rows), adapt(rows, samples=samples)
+    assert told.scarcity["negative"] == told.scarcity["positive"] == 1
+    assert told.scarcity["neutral"] < 0.2
+    unmoved = adapt(rows, samples=samples, recipe=replace(RECIPE, scarcity_weight=0.0))
+    found = [probability_of(each, text, "neutral") for each in (told, unmoved, without)]
+    assert found[0] < found[1] - 0.1, "the samples say what the reports do not say of them"
+    assert label_of(told, "monday at the council") == "neutral", "and base data keeps its own"
+
+
+def test_one_contributor_alone_makes_no_label_rare() -> None:
+    rows = feedback_table((text, label, ["flood"]) for text, label, _ in takes_back_neutral(30, each=5))
+    assert set(adapt(rows, samples=samples_table(["invoice today"])).scarcity.values()) == {1.0}
+
+
+@pytest.mark.parametrize("kept", [3, 40])
+def test_samples_that_say_so_weigh_together_no_more_than_the_feedback_and_each_no_more_than_a_report(kept: int) -> None:
+    rows = feedback_table(takes_back_neutral(30))
+    samples = samples_table([f"invoice {filler} parcel {number}" for number in range(3) for filler in FILLER][:kept])
+    adaptation = adapt(rows, samples=samples, recipe=replace(RECIPE, scarcity_weight=1.0))
+    for weight in (0.25, 1.0, 4.0):
+        of_feedback = float(adaptation.influence.weights(weight).sum())
+        news = adaptation.news(weight, of_feedback)
+        assert 0 < news.sum() <= of_feedback * (1 + 1e-9)
+        assert (news <= weight).all()
+
+
 def test_no_more_samples_are_used_than_the_recipe_says() -> None:
     samples = samples_table([f"great {word}" for word in FILLER[:9]])
     few = adapt(feedback_table([("great", "negative", ["v"])]), samples=samples, recipe=Recipe(2**12, sample_rows=4))

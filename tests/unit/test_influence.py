@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retrain.influence import HELD, KNOWN, RARE_ROWS, Influence, influence_of, largest_shift
 from retrain.pipeline import PriorLogisticRegression
 
-from tests.adaptations import NOW, adapt, feedback_table
+from tests.adaptations import FILLER, NOW, RECIPE, adapt, feedback_table, samples_table
 
 Floats = NDArray[np.float64]
 LABELS = ("a", "b", "c")
@@ -227,6 +227,32 @@ def test_the_bound_holds_for_texts_through_the_whole_adaptation() -> None:
     for number, reach_of_text in enumerate(found.reach(texts)):
         shift = shift_of(with_rows, without, texts[number])
         assert 0 < shift <= largest_shift(total, float(reach_of_text), reach)
+
+
+def test_the_bound_holds_where_the_traffic_is_told_that_a_label_is_rare() -> None:
+    """What samples weigh for that follows what the feedback weighs, so that a contributor moves it as well."""
+    honest = [
+        (f"this red gadget number {number}", ("negative", "positive")[number % 2], [f"h{number}"])
+        for number in range(60)
+    ]
+    theirs_too = [(f"the gadget was {word} today", "positive", ["v"]) for word in ("awful", "worst", "broken")]
+    samples = samples_table([f"gadget {first} {then}" for first in FILLER for then in FILLER])
+    recipe = replace(RECIPE, scarcity_weight=0.1)
+    adaptation = adapt(feedback_table([*theirs_too, *honest]), samples=samples, recipe=recipe)
+    assert adaptation.scarcity["neutral"] < 0.5
+    theirs = np.array([who == ("v",) for who in adaptation.feedback["contributors"]])
+    found, weights = adaptation.influence, adaptation.influence.weights(4.0)
+    total = float(weights[theirs].sum())
+    news = [adaptation.news(4.0, float(part.sum())) for part in (weights, weights[~theirs])]
+    told = float(np.abs(news[0] - news[1]).sum())
+    assert 0 < told <= recipe.scarcity_weight * total * (1 + 1e-9)
+    with_rows, without = adaptation.fit(4.0), adaptation.fit(4.0, ~theirs)
+    texts = adaptation.vectorise(["gadget is great", "the gadget", "worst gadget", "awful room"])
+    reach = float(found.reach(adaptation.vectors[theirs]).max())
+    of_samples = float(found.reach(adaptation.vectorise(samples["text"])).max())
+    for number, reach_of_text in enumerate(found.reach(texts).tolist()):
+        bound = largest_shift(total, reach_of_text, reach) + largest_shift(told, reach_of_text, of_samples)
+        assert 0 < shift_of(with_rows, without, texts[number]) <= bound
 
 
 def test_no_weight_shifts_nothing() -> None:

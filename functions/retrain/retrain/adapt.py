@@ -2,8 +2,9 @@
 
 Three things are weighed against each other: the feedback; rows of the base data, gone over again with the anchor's own
 answers as their labels; and samples of the traffic, likewise. Corrections are a biased sample, because people report
-mistakes and seldom successes: of texts like them most were answered well, and the samples speak for those. Everything
-pulls on weights that are held to the anchor as hard as the base data is certain of them.
+mistakes and seldom successes: of texts like them most were answered well, and the samples speak for those. Where the
+reports show that a label is rare in the traffic, the samples say so too. Everything pulls on weights that are held to
+the anchor as hard as the base data is certain of them.
 """
 
 from collections.abc import Iterable
@@ -22,12 +23,14 @@ from threadpoolctl import threadpool_limits
 from retrain.anchor import Anchor
 from retrain.influence import Influence, influence_of
 from retrain.pipeline import BucketCounts, PriorLogisticRegression, TermWeights
+from retrain.scarcity import scarcity, told, votes_of
 from retrain.snapshot import FEEDBACK_SOURCE
 from retrain.terms import coefficients_of
 from retrain.train import Recipe, Trained, pack
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+TOLERANCE = 5e-6  # progress of a pass, of the loss of what pulls away from the anchor, below which fitting ends
 CHANCE_STANDS_FOR = 10.0  # a sample by chance stands for many requests that were not kept, but must not rule alone
 
 
@@ -76,27 +79,30 @@ class Adaptation:
         self._rehearsal = self.vectorise(rehearsed["text"])
         samples = samples[: recipe.sample_rows]
         self._samples = self.vectorise(samples["text"])
+        before, said = self.answers(self._rehearsal), self.answers(self._samples)
+        self._rarer = self._rarer_labels(before)
+        self._kept = [before, told(said, self._rarer)]
+        self._moved: Floats = np.abs(self._kept[1] - said).sum(axis=1) / 2
         self._stands_for = np.where(samples["reason"] == BY_CHANCE, CHANCE_STANDS_FOR, 1.0)
-        self._kept = [self.answers(self._rehearsal), self.answers(self._samples)]
 
-    def fit(
-        self, feedback_weight: float, keep: Flags | None = None, tolerance: float = 1e-7
-    ) -> PriorLogisticRegression:
+    def fit(self, feedback_weight: float, keep: Flags | None = None) -> PriorLogisticRegression:
         """Return the coefficients for a weight of the feedback.
 
         Args:
             feedback_weight: what a row of feedback weighs, before the limits of its contributor.
             keep: which rows of the feedback to use; None: all.
-            tolerance: relative progress below which fitting ends.
         """
         rows = np.flatnonzero(np.ones(len(self.feedback), bool) if keep is None else keep)
+        of_feedback = self.influence.weights(feedback_weight)[rows]
+        news = self.news(feedback_weight, float(of_feedback.sum()))
         weights = [
-            self.influence.weights(feedback_weight)[rows],
+            of_feedback,
             np.full(self._rehearsal.shape[0], self.recipe.rehearsal_weight),
-            self.recipe.sample_weight * self._stands_for,
+            self.recipe.sample_weight * self._stands_for + news,
         ]
-        learner = PriorLogisticRegression(C=1.0, max_iter=self.recipe.max_iter, tol=tolerance)
-        if not weights[0].any():  # nothing pulls away from the anchor
+        pulling = float(of_feedback.sum() + news.sum()) / sum(float(part.sum()) for part in weights)
+        learner = PriorLogisticRegression(C=1.0, max_iter=self.recipe.max_iter, tol=TOLERANCE * pulling)
+        if not of_feedback.any():  # nothing pulls away from the anchor
             return _set(learner, self.labels, self._start)
         with threadpool_limits(limits=1):
             return learner.fit(
@@ -134,6 +140,27 @@ class Adaptation:
 
     def _count(self, texts: Iterable[str]) -> sp.csr_matrix:
         return BucketCounts(self.anchor.model.width).transform(list(texts))
+
+    def news(self, feedback_weight: float, of_feedback: float) -> Floats:
+        """Return what samples weigh because a label is rare: as far as that moves them, and no more than the reports.
+
+        Args:
+            feedback_weight: what a row of feedback weighs by itself; no sample weighs more.
+            of_feedback: what all rows of feedback weigh; the samples together weigh `scarcity_weight` times as much.
+        """
+        total = float(self._moved.sum())
+        return self._moved * min(feedback_weight, self.recipe.scarcity_weight * of_feedback / max(total, 1e-9))
+
+    @property
+    def scarcity(self) -> dict[str, float]:
+        """By how much each label's share shrinks from the base data to the traffic, 1 where it does not."""
+        return dict(zip(self.labels, self._rarer.round(4).tolist(), strict=True))
+
+    def _rarer_labels(self, base_answers: Floats) -> Floats:
+        if not len(base_answers):
+            return np.ones(len(self.labels))
+        votes = votes_of(self.influence.shares, self._truth.argmax(axis=1), len(self.labels))
+        return scarcity(votes, base_answers.mean(axis=0))
 
     def _value_new_terms(self) -> None:
         """Let terms count that the anchor never saw, as much as one that it seldom saw, once contributors agree."""

@@ -17,7 +17,6 @@ from sentiloop.features import tokenise
 from retrain.adapt import Adaptation
 from retrain.canaries import SENTENCES, has_moved
 from retrain.pipeline import PriorLogisticRegression
-from retrain.search import TRIAL_TOLERANCE
 
 Flags = NDArray[np.bool_]
 LARGEST = 5  # contributors with most rows, whatever their limits leave of the weight
@@ -65,7 +64,7 @@ def examine(adaptation: Adaptation, learner: PriorLogisticRegression, feedback_w
     said = learner.decision_function(vectors).argmax(axis=1)
     found = []
     for name, weight in weights[:LARGEST].items():
-        without = adaptation.fit(feedback_weight, rows_without(adaptation, [str(name)]), TRIAL_TOLERANCE)
+        without = adaptation.fit(feedback_weight, rows_without(adaptation, [str(name)]))
         then = without.decision_function(vectors).argmax(axis=1)
         better, worse = int(((then == truth) & (said != truth)).sum()), int(((then != truth) & (said == truth)).sum())
         turned = _turned(adaptation, alone["text"][alone["name"] == name], without, learner)

@@ -95,7 +95,7 @@ def _decide(store: ObjectStore, settings: Settings, recipe: Recipe, task: Task, 
         "checks": [asdict(check) for check in judged.verdict.checks],
         "comparisons": [gate.described(part) for part in judged.comparisons],
         "parameters": parameters,
-        "choice": {**choice.found, "samples": len(samples)},
+        "choice": {**choice.found, "samples": len(samples), "scarcity": adaptation.scarcity},
         "label_noise": estimate_noise(training, task.anchor.model),
         "gate": gate_of(settings),
     }

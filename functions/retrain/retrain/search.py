@@ -22,7 +22,6 @@ from retrain.pipeline import PriorLogisticRegression
 Floats = NDArray[np.float64]
 FOLDS = 3
 MOST_ROWS = 5_000  # of feedback in the cross-validation
-TRIAL_TOLERANCE = 1e-6  # of a loss that is mostly rehearsal; at 1e-5 fitting ends before feedback has moved anything
 FORGETTING = 0.0015  # the accuracy on a data set's probes that may be lost; on rows never trained on it is twice that
 FORGETTING_LEVEL = 0.05  # evidence that a larger loss is none of chance
 
@@ -97,7 +96,7 @@ def out_of_fold(adaptation: Adaptation, weight: float) -> Floats:
         held = (folds == fold) & used
         kept = (folds != fold) & used
         if held.any() and kept.any():
-            learner = adaptation.fit(weight, kept, TRIAL_TOLERANCE)
+            learner = adaptation.fit(weight, kept)
             found[held] = bulk.softmax(learner.decision_function(adaptation.vectors[np.flatnonzero(held)]))
     return found
 

@@ -57,6 +57,7 @@ class Recipe:
         rehearsal_weight: what each of them weighs.
         sample_rows: most samples of traffic that the adaptation sees.
         sample_weight: what each of them weighs.
+        scarcity_weight: what samples weigh together at most, in weights of all feedback, because a label is rare in it.
     """
 
     width: int = 2**19
@@ -71,6 +72,7 @@ class Recipe:
     rehearsal_weight: float = 5.0
     sample_rows: int = 5_000
     sample_weight: float = 0.1
+    scarcity_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
