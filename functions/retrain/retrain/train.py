@@ -68,7 +68,7 @@ class Recipe:
     features: int = features.VERSION
     feedback_weights: tuple[float, ...] = (4.0, 2.0, 1.0, 0.5, 0.25)
     feedback_rows: int = 100_000
-    rehearsal_rows: int = 12_000
+    rehearsal_rows: int = 24_000
     rehearsal_weight: float = 5.0
     sample_rows: int = 5_000
     sample_weight: float = 0.1
