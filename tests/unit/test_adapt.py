@@ -204,6 +204,8 @@ def test_feedback_of_no_weight_or_of_unknown_labels_is_no_feedback() -> None:
     assert adaptation.packed(adaptation.fit(0.0)).weights == anchor
     assert adaptation.packed(adaptation.fit(4.0, np.array([False]))).weights == anchor
     assert len(adaptation.feedback) == 1
+    alone = adapt(feedback_table([("great", "negative", ["v"])]), base=base_table().head(0))
+    assert alone.packed(alone.fit(0.0)).weights == anchor, "even where there is nothing else to weigh"
 
 
 def test_confidence_and_doubt_are_the_anchors() -> None:

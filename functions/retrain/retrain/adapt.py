@@ -100,10 +100,11 @@ class Adaptation:
             np.full(self._rehearsal.shape[0], self.recipe.rehearsal_weight),
             self.recipe.sample_weight * self._stands_for + news,
         ]
-        pulling = float(of_feedback.sum() + news.sum()) / sum(float(part.sum()) for part in weights)
-        learner = PriorLogisticRegression(C=1.0, max_iter=self.recipe.max_iter, tol=TOLERANCE * pulling)
+        learner = PriorLogisticRegression(C=1.0, max_iter=self.recipe.max_iter)
         if not of_feedback.any():  # nothing pulls away from the anchor
             return _set(learner, self.labels, self._start)
+        pulling = float(of_feedback.sum() + news.sum()) / sum(float(part.sum()) for part in weights)
+        learner.tol = TOLERANCE * pulling
         with threadpool_limits(limits=1):
             return learner.fit(
                 sp.vstack([self.vectors[rows], self._rehearsal, self._samples], format="csr"),
